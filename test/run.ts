@@ -1,0 +1,55 @@
+/**
+ * Runs the compiled tests and ends with one line, `N passed, N failed[, N skipped]`.
+ *
+ * `node dist/test/run.js` runs what needs only Node; `--real` runs the suites in test/real, which
+ * start real docker, skopeo, podman and so on. Names given behind that select files by substring.
+ * Skips are listed with their reasons, so that a green run says what it did not look at.
+ */
+import { appendFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import path from "node:path";
+import { pipeline } from "node:stream/promises";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+
+const here = import.meta.dirname;
+const real = process.argv.includes("--real");
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+
+async function testFiles(): Promise<string[]> {
+  const names = await readdir(here, { recursive: true });
+  return names
+    .filter((name) => name.endsWith(".test.js"))
+    .filter((name) => name.startsWith(`real${path.sep}`) === real)
+    .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+    .sort()
+    .map((name) => path.join(here, name));
+}
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const skips: string[] = [];
+const files = await testFiles();
+if (files.length === 0) throw new Error(`no test file matches ${wanted.join(" ")}`);
+
+const events = run({ files, concurrency: real ? 1 : 2, timeout: real ? 1_800_000 : 300_000 });
+events.on("test:pass", ({ name, skip, details }) => {
+  if (details.type === "suite") return;
+  if (skip === undefined) counts.passed += 1;
+  else {
+    counts.skipped += 1;
+    skips.push(`${name}: ${skip === true ? "no reason given" : skip}`);
+  }
+});
+events.on("test:fail", ({ details }) => {
+  if (details.type !== "suite") counts.failed += 1;
+});
+const report = pipeline(events.compose(new spec()), process.stdout, { end: false });
+await report;
+
+for (const line of skips) process.stdout.write(`skipped: ${line}\n`);
+const { passed, failed, skipped } = counts;
+const summary = `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`;
+process.stdout.write(`${summary}\n`);
+const record = process.env["TEST_SUMMARY_FILE"];
+if (record) appendFileSync(record, `${summary}\n`);
+process.exitCode = failed > 0 ? 1 : 0;
