@@ -1,0 +1,55 @@
+/**
+ * What can be wrong with a request to the catalogue, in the words that Cosmos uses for the same.
+ *
+ * `code` is Cosmos' error type, `data` its fields; no status here, `http/` maps codes to answers.
+ */
+import { hexOf } from "../oci/digest.ts";
+import type { PublishedPackage } from "./package-record.ts";
+
+export abstract class CatalogError extends Error {
+  abstract readonly code: "PackageNotFound" | "VersionNotFound" | "PackageConflict";
+  readonly data: Readonly<Record<string, unknown>>;
+
+  constructor(message: string, data: Record<string, unknown>, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.data = data;
+  }
+}
+
+export class PackageNotFound extends CatalogError {
+  readonly code = "PackageNotFound";
+  constructor(packageName: string) {
+    super(`Package [${packageName}] not found`, { packageName });
+  }
+}
+
+export class VersionNotFound extends CatalogError {
+  readonly code = "VersionNotFound";
+  constructor(packageName: string, packageVersion: string) {
+    super(`Version [${packageVersion}] of package [${packageName}] not found`, {
+      packageName,
+      packageVersion,
+    });
+  }
+}
+
+/** The same name and version with other content: never overwritten, services may run from it. */
+export class PackageConflict extends CatalogError {
+  readonly code = "PackageConflict";
+  constructor({ record, releaseVersion }: PublishedPackage) {
+    const { name, version } = record.definition;
+    const added = new Date(releaseVersion * 1000).toISOString();
+    const hex = hexOf(record.root).slice(0, 12);
+    super(
+      `${name} ${version} is already in the registry with different content (added ${added}, sha256 ${hex})`,
+      {
+        packageName: name,
+        packageVersion: version,
+        root: record.root,
+        code: "E151",
+        hint: "remove it first or use another version",
+      },
+    );
+  }
+}

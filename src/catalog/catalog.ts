@@ -1,0 +1,52 @@
+/**
+ * The packages of this registry, as everything outside `catalog/` sees them.
+ *
+ * Adding and removing are all or nothing: a snapshot shows a package completely or not at all.
+ */
+import type { Digest } from "../oci/digest.ts";
+import type { PackageAsset } from "../packages/package-content.ts";
+import type { CatalogSnapshot, PublishedPackage } from "./package-record.ts";
+
+export interface AddedPackage extends PublishedPackage {
+  /** False when the very same package was here already: adding twice is no error. */
+  readonly created: boolean;
+}
+
+export interface Catalog {
+  /** The published packages; at most two seconds old, from memory when nothing changed. */
+  snapshot(): Promise<CatalogSnapshot>;
+
+  /**
+   * Stores a `.dcos` bundle while it arrives and publishes its package. Whatever goes wrong, nothing
+   * of it becomes visible.
+   *
+   * @throws {BundleInvalid} when the bytes are no bundle
+   * @throws {PackageInvalid} when the package in it breaks a rule
+   * @throws {PackageConflict} when this version is here with other content
+   */
+  ingest(bundle: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<AddedPackage>;
+
+  /**
+   * Publishes the package whose content was pushed before, blob by blob.
+   *
+   * @param root digest of the package root index
+   * @throws {ManifestUnknown} when the root, or something it names, is not here
+   * @throws {PackageInvalid}
+   * @throws {PackageConflict}
+   */
+  publish(root: Digest): Promise<AddedPackage>;
+
+  /**
+   * Takes a package out of the snapshot at once; its content stays for running services.
+   *
+   * @throws {PackageNotFound}
+   * @throws {VersionNotFound}
+   */
+  remove(name: string, version: string): Promise<PublishedPackage>;
+
+  /**
+   * Finds an asset by its place, `<64 hex>/<file name>`, when a package that is here, or was
+   * removed and is retained, names exactly this pair.
+   */
+  asset(path: string): Promise<PackageAsset | undefined>;
+}

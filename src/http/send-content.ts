@@ -1,0 +1,192 @@
+/**
+ * Answers GET and HEAD of immutable content: blobs, assets, the package index.
+ *
+ * `Content-Length` is always exact and nothing is compressed on the way; a source that fails half way
+ * breaks the connection, so no client can take a part for the whole. Plain `node:http` objects.
+ */
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type ByteRange, lengthOf, parseRange } from "./byte-range.ts";
+import { namesEntityTag } from "./entity-tag.ts";
+import { ClientGone, ResponseWriter } from "./response-writer.ts";
+
+export interface Content {
+  /** Bytes. */
+  readonly size: number;
+  /** Strong, with its quotes: `"sha256:…"`. */
+  readonly etag: string;
+  /** `Content-Type` and whatever else belongs to this content; never its length or ranges. */
+  readonly headers: Readonly<Record<string, string>>;
+  /**
+   * Opens the bytes of `range`, or all of them. Called once per range and never for HEAD.
+   *
+   * A chunk is valid only until the next one is asked for: the source may reuse its buffers.
+   *
+   * @param signal aborted when the client goes away
+   */
+  open(range: ByteRange | undefined, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+}
+
+/** What to send: `parts` in order, each behind the bytes in `before`, then `after`. */
+interface Answer {
+  readonly status: 200 | 206;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly parts: readonly Part[];
+  readonly after?: Buffer;
+}
+
+interface Part {
+  readonly before?: Buffer;
+  readonly range?: ByteRange;
+  readonly size: number;
+}
+
+/**
+ * Sends `content` as the request's conditions and ranges ask: 200, 206, 304, 412 or 416.
+ *
+ * Ends quietly when the client goes away.
+ *
+ * @throws whatever `content.open` or its iterable throws. When the headers had already left, the
+ *   connection is destroyed by then: the caller may only log the error.
+ */
+export async function sendContent(
+  request: IncomingMessage,
+  response: ServerResponse,
+  content: Content,
+): Promise<void> {
+  const failed = failedCondition(request, content.etag);
+  if (failed !== undefined) return sendNothing(response, failed, content);
+  const ranges = wantedRanges(request, content);
+  if (ranges === "unsatisfiable") return sendUnsatisfiable(response, content);
+  const answer = answerOf(content, ranges);
+  if (request.method === "HEAD") {
+    response.writeHead(answer.status, answer.headers).end();
+    return;
+  }
+  await send(response, content, answer);
+}
+
+function failedCondition({ headers }: IncomingMessage, etag: string): 304 | 412 | undefined {
+  const { "if-match": match, "if-none-match": noneMatch } = headers;
+  if (match !== undefined && !namesEntityTag(match, etag, "strong")) return 412;
+  if (noneMatch !== undefined && namesEntityTag(noneMatch, etag, "weak")) return 304;
+  return undefined;
+}
+
+/** Ranges are defined for GET alone, and void when `If-Range` names other content or a date. */
+function wantedRanges({ method, headers }: IncomingMessage, { etag, size }: Content) {
+  if (method !== "GET") return undefined;
+  const condition = headers["if-range"];
+  if (condition !== undefined && String(condition).trim() !== etag) return undefined;
+  return parseRange(headers.range, size);
+}
+
+function sendNothing(response: ServerResponse, status: 304 | 412, content: Content): void {
+  const kept = Object.entries(content.headers).filter(([name]) => !/^content-/i.test(name));
+  const length = status === 304 ? {} : { "Content-Length": 0 };
+  response.writeHead(status, { ...Object.fromEntries(kept), ETag: content.etag, ...length }).end();
+}
+
+function sendUnsatisfiable(response: ServerResponse, { size }: Content): void {
+  response.writeHead(416, { "Content-Range": `bytes */${size}`, "Content-Length": 0 }).end();
+}
+
+function answerOf(content: Content, ranges: readonly ByteRange[] | undefined): Answer {
+  const { size, etag } = content;
+  const headers = { ...content.headers, ETag: etag, "Accept-Ranges": "bytes" };
+  if (ranges === undefined) {
+    return { status: 200, headers: { ...headers, "Content-Length": size }, parts: [{ size }] };
+  }
+  const [range, ...more] = ranges;
+  if (range === undefined || more.length > 0) return multipart(content, headers, ranges);
+  const length = lengthOf(range);
+  return {
+    status: 206,
+    headers: {
+      ...headers,
+      "Content-Range": contentRange(range, size),
+      "Content-Length": length,
+    },
+    parts: [{ range, size: length }],
+  };
+}
+
+function multipart(
+  { size, headers }: Content,
+  common: Readonly<Record<string, string>>,
+  ranges: readonly ByteRange[],
+): Answer {
+  const boundary = randomBytes(16).toString("hex");
+  const type = Object.entries(headers).find(([name]) => /^content-type$/i.test(name));
+  const typeLine = type ? `Content-Type: ${type[1]}\r\n` : "";
+  const parts = ranges.map((range) => ({
+    before: Buffer.from(
+      `\r\n--${boundary}\r\n${typeLine}Content-Range: ${contentRange(range, size)}\r\n\r\n`,
+      "latin1",
+    ),
+    range,
+    size: lengthOf(range),
+  }));
+  const after = Buffer.from(`\r\n--${boundary}--\r\n`);
+  const length = parts.reduce((sum, part) => sum + part.before.length + part.size, after.length);
+  const { [type?.[0] ?? ""]: _, ...others } = common;
+  return {
+    status: 206,
+    headers: {
+      ...others,
+      "Content-Type": `multipart/byteranges; boundary=${boundary}`,
+      "Content-Length": length,
+    },
+    parts,
+    after,
+  };
+}
+
+function contentRange({ start, end }: ByteRange, size: number): string {
+  return `bytes ${start}-${end}/${size}`;
+}
+
+async function send(response: ServerResponse, content: Content, answer: Answer): Promise<void> {
+  const writer = new ResponseWriter(response);
+  try {
+    for (const part of answer.parts) await sendPart(response, writer, content, answer, part);
+    if (!response.writableEnded) await writer.end(answer.after);
+  } catch (error) {
+    if (response.headersSent) response.destroy();
+    if (error instanceof ClientGone || writer.signal.aborted) return;
+    throw error;
+  } finally {
+    writer.release();
+  }
+}
+
+/** Opens before the first header leaves, so that content that cannot be opened is still an error. */
+async function sendPart(
+  response: ServerResponse,
+  writer: ResponseWriter,
+  content: Content,
+  { status, headers, after }: Answer,
+  { before, range, size }: Part,
+): Promise<void> {
+  const chunks = size === 0 ? [] : await content.open(range, writer.signal);
+  if (!response.headersSent) response.writeHead(status, headers);
+  if (before) await writer.write(before);
+  let left = size;
+  for await (const chunk of chunks) {
+    left -= chunk.byteLength;
+    if (left < 0) break;
+    // The last chunk of a plain answer leaves together with its end: one packet for small content.
+    await (left === 0 && after === undefined ? writer.end(chunk) : writer.write(chunk));
+    if (left === 0) break;
+  }
+  if (left !== 0) throw new ContentLengthWrong(size, size - left);
+}
+
+/** The source gave another number of bytes than the content is said to have. */
+export class ContentLengthWrong extends Error {
+  readonly code = "SIZE_INVALID";
+  constructor(expected: number, actual: number) {
+    super(`the source gave ${actual} bytes where ${expected} were announced`);
+    this.name = "ContentLengthWrong";
+  }
+}
