@@ -1,0 +1,175 @@
+/**
+ * Small JSON documents under compare-and-swap: everything in a registry that changes.
+ *
+ * On disk a document is one line of JSON, then any content that belongs to it as raw bytes. Each
+ * write carries the id of its transaction. An answer other than success only means "maybe": the
+ * document is read again and the id tells whether the write happened. Source:
+ * CONTRIBUTING.md "Storage protocol".
+ */
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { RegistryError } from "../oci/registry-error.ts";
+import type { ObjectStore, Precondition, Revision } from "./object-store.ts";
+import { ObjectDamaged, PreconditionFailed, StoreUnavailable } from "./store-error.ts";
+
+/** How many ids of past transactions a document with several writers remembers. */
+const remembered = 64;
+const attempts = 20;
+const newline = 0x0a;
+const nothing = Buffer.alloc(0);
+
+export interface Document<T> {
+  readonly key: string;
+  readonly value: T;
+  /** Raw bytes kept with the document, empty when there are none. */
+  readonly content: Buffer;
+  /** Grows by one with every accepted write. */
+  readonly generation: number;
+  readonly revision: Revision;
+  /** Ids of the last transactions, the newest first. */
+  readonly transactions: readonly string[];
+}
+
+/** Another writer was first; `current` is what it left. */
+export class DocumentChanged<T> extends RegistryError {
+  readonly code = "CONFLICT";
+  readonly current: Document<T> | undefined;
+  constructor(key: string, current: Document<T> | undefined) {
+    super(`${key} was changed by another writer`, { key });
+    this.current = current;
+  }
+}
+
+export interface NewState<T> {
+  readonly value: T;
+  readonly content?: Uint8Array;
+}
+
+export class Documents {
+  readonly #store: ObjectStore;
+
+  constructor(store: ObjectStore) {
+    this.#store = store;
+  }
+
+  /** Sees every acknowledged write. @throws {ObjectDamaged} */
+  async read<T>(key: string): Promise<Document<T> | undefined> {
+    const loaded = await this.#store.load(key);
+    return loaded && decode<T>(key, loaded.bytes, loaded.revision);
+  }
+
+  /** @throws {DocumentChanged} when the document exists already */
+  create<T>(key: string, state: NewState<T>): Promise<Document<T>> {
+    return this.#write(key, undefined, state, newTransaction());
+  }
+
+  /** @throws {DocumentChanged} when `current` is not the newest state any more */
+  replace<T>(current: Document<T>, state: NewState<T>): Promise<Document<T>> {
+    return this.#write(current.key, current, state, newTransaction());
+  }
+
+  /**
+   * Applies `change` to the newest state until it is accepted. The change may run several times.
+   *
+   * @param change returns the new value, or undefined to leave the document as it is
+   * @throws {StoreUnavailable} when other writers win 20 times in a row
+   */
+  async update<T>(
+    key: string,
+    change: (current: T | undefined) => T | undefined,
+  ): Promise<Document<T> | undefined> {
+    const transaction = newTransaction();
+    let current = await this.read<T>(key);
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const value = change(current?.value);
+      if (value === undefined) return current;
+      try {
+        return await this.#write(key, current, { value }, transaction);
+      } catch (error) {
+        if (!(error instanceof DocumentChanged)) throw error;
+        current = error.current as Document<T> | undefined;
+        await pause(attempt);
+      }
+    }
+    throw new StoreUnavailable(`too many writers of ${key}`);
+  }
+
+  /** Only for documents whose key is never used again. */
+  remove(key: string): Promise<void> {
+    return this.#store.delete(key);
+  }
+
+  async #write<T>(
+    key: string,
+    expected: Document<T> | undefined,
+    { value, content = nothing }: NewState<T>,
+    transaction: string,
+  ): Promise<Document<T>> {
+    const generation = (expected?.generation ?? 0) + 1;
+    const transactions = [transaction, ...(expected?.transactions ?? [])].slice(0, remembered);
+    const bytes = encode({ generation, transactions, value }, content);
+    const precondition: Precondition = expected
+      ? { revision: expected.revision }
+      : { absent: true };
+
+    for (let attempt = 0; ; attempt += 1) {
+      const outcome = await this.#store.save(key, bytes, precondition).catch(possiblyWritten);
+      if (!(outcome instanceof Error)) {
+        return {
+          key,
+          value,
+          content: Buffer.from(content),
+          generation,
+          revision: outcome,
+          transactions,
+        };
+      }
+      const current = await this.read<T>(key);
+      if (current?.transactions.includes(transaction)) return current;
+      if (current?.revision !== expected?.revision) throw new DocumentChanged(key, current);
+      if (attempt === attempts) {
+        throw new StoreUnavailable(`cannot write ${key}`, { cause: outcome });
+      }
+      await pause(attempt);
+    }
+  }
+}
+
+/** Full stores and mistakes of ours are certain; all else leaves open whether the write happened. */
+function possiblyWritten(error: unknown): PreconditionFailed | StoreUnavailable {
+  if (error instanceof PreconditionFailed || error instanceof StoreUnavailable) return error;
+  throw error;
+}
+
+interface Header<T> {
+  readonly generation: number;
+  readonly transactions: readonly string[];
+  readonly value: T;
+}
+
+function encode<T>(header: Header<T>, content: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), content]);
+}
+
+function decode<T>(key: string, bytes: Buffer, revision: Revision): Document<T> {
+  const end = bytes.indexOf(newline);
+  if (end < 0) throw new ObjectDamaged(key, "it has no header line");
+  try {
+    const header = JSON.parse(bytes.toString("utf8", 0, end)) as Header<T>;
+    const { generation, transactions, value } = header;
+    if (!Array.isArray(transactions) || value === undefined) throw new Error("not a document");
+    return { key, value, content: bytes.subarray(end + 1), generation, revision, transactions };
+  } catch (cause) {
+    throw new ObjectDamaged(key, "its header line is not valid", { cause });
+  }
+}
+
+function newTransaction(): string {
+  return randomBytes(12).toString("base64url");
+}
+
+/** Jitter keeps losers of one race from racing again in step. */
+function pause(attempt: number): Promise<void> {
+  const ceilingMs = Math.min(200, 5 * 2 ** attempt);
+  return sleep(ceilingMs * Math.random());
+}

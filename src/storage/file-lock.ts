@@ -1,0 +1,105 @@
+/**
+ * A mutual exclusion between processes on one directory, without waiting for dead owners.
+ *
+ * A lock is a symbolic link: made only if absent, and carrying its owner's identity from the first
+ * moment. The lock of a dead process is broken by whoever first makes the claim on exactly that
+ * lock instance, so two breakers can never remove a lock that a third has just taken.
+ */
+import { mkdir, readlink, symlink, unlink } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isAlive, ownIdentity } from "./process-identity.ts";
+import { StoreUnavailable } from "./store-error.ts";
+
+const patienceMs = 30_000;
+let instances = 0;
+
+/** Every lock instance has a name of its own, so that a claim on one never hits the next. */
+function newInstance(): string {
+  instances += 1;
+  return `${ownIdentity}_${instances}`;
+}
+
+export class FileLocks {
+  readonly #directory: string;
+  /** Waiters of this process queue here, so that they do not poll the directory. */
+  readonly #queues = new Map<string, Promise<void>>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async prepare(): Promise<void> {
+    await mkdir(this.#directory, { recursive: true });
+  }
+
+  /** Runs `work` while no other process or caller holds `name` (letters, digits, `-`). */
+  hold<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#queues.get(name) ?? Promise.resolve();
+    const result = before.then(() => this.#locked(name, work));
+    const tail = result.then(ignore, ignore).then(() => {
+      if (this.#queues.get(name) === tail) this.#queues.delete(name);
+    });
+    this.#queues.set(name, tail);
+    return result;
+  }
+
+  async #locked<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const release = await this.#acquire(path.join(this.#directory, name));
+    try {
+      return await work();
+    } finally {
+      await release();
+    }
+  }
+
+  async #acquire(file: string): Promise<() => Promise<void>> {
+    const instance = newInstance();
+    const deadline = performance.now() + patienceMs;
+    for (let pauseMs = 0.2; ; pauseMs = Math.min(pauseMs * 2, 20)) {
+      if (await link(instance, file)) return () => unlink(file);
+      if (performance.now() > deadline) throw new StoreUnavailable(`${file} stays locked`);
+      if (!(await this.#breakStale(file))) await sleep(pauseMs * (0.5 + Math.random()));
+    }
+  }
+
+  /** @returns true when the lock is gone and worth trying again at once */
+  async #breakStale(file: string): Promise<boolean> {
+    const owner = await target(file);
+    if (owner === undefined) return true;
+    if (isAlive(owner) || !(await this.#claim(owner))) return false;
+    // The claim is ours alone and its earlier claimants are dead: only we can remove this instance.
+    if ((await target(file)) === owner) await unlink(file);
+    return true;
+  }
+
+  /** One claim a lock instance; a dead claimant's claim is claimed in turn. */
+  async #claim(instance: string): Promise<boolean> {
+    const file = path.join(this.#directory, `stale-${instance}`);
+    if (await link(newInstance(), file)) return true;
+    const claimant = await target(file);
+    return claimant !== undefined && !isAlive(claimant) && this.#claim(claimant);
+  }
+}
+
+/** The outcome belongs to the caller of `hold`; those queued behind it only wait for the end. */
+function ignore(): void {}
+
+async function link(content: string, file: string): Promise<boolean> {
+  try {
+    await symlink(content, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function target(file: string): Promise<string | undefined> {
+  try {
+    return await readlink(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * An ObjectStore in a directory, safe for several processes of one host.
+ *
+ * ```
+ * <root>/store/<key>     objects, one file each
+ * <root>/staging/        files on their way in; whatever a crash leaves here is garbage
+ * <root>/locks/          symbolic links, held for the instant of replacing a document
+ * ```
+ *
+ * Publishing is a link (create) or a rename (replace, data) of a synced file, then a sync of the
+ * directory. A document's revision is the hash of its bytes, as an S3 ETag is.
+ */
+import { createHash } from "node:crypto";
+import { link, mkdir, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
+import path from "node:path";
+import {
+  createStaged,
+  DurableDirectories,
+  syncDirectory,
+  writeFully,
+  writeStaged,
+} from "./durable-file.ts";
+import { FileLocks } from "./file-lock.ts";
+import { listFiles } from "./list-files.ts";
+import {
+  checkKey,
+  checkPrefix,
+  type ListPage,
+  type LoadedObject,
+  type ObjectStore,
+  type Precondition,
+  type ReadOptions,
+  type Revision,
+  type StagedWrite,
+} from "./object-store.ts";
+import { readFileStream } from "./read-file.ts";
+import { ObjectNotFound, PreconditionFailed, StoreFull, StoreUnavailable } from "./store-error.ts";
+
+export class FilesystemStore implements ObjectStore {
+  readonly #objects: string;
+  readonly #staging: string;
+  readonly #locks: FileLocks;
+  readonly #directories = new DurableDirectories();
+
+  private constructor(root: string) {
+    this.#objects = path.join(root, "store");
+    this.#staging = path.join(root, "staging");
+    this.#locks = new FileLocks(path.join(root, "locks"));
+    this.#directories.assume(path.dirname(path.resolve(root)));
+  }
+
+  static async open(root: string): Promise<FilesystemStore> {
+    const store = new FilesystemStore(path.resolve(root));
+    await explained("cannot open", async () => {
+      await store.#directories.ensure(store.#objects);
+      await mkdir(store.#staging, { recursive: true });
+      await store.#locks.prepare();
+    });
+    return store;
+  }
+
+  /** Removes what crashes left in staging. Only while no other process uses the directory. */
+  async sweepStaging(): Promise<void> {
+    const names = await readdir(this.#staging);
+    await Promise.all(names.map((name) => rm(path.join(this.#staging, name), { force: true })));
+  }
+
+  async stat(key: string): Promise<number | undefined> {
+    const file = this.#path(key);
+    return explained(`stat ${key}`, () => unlessAbsent(stat(file).then(({ size }) => size)));
+  }
+
+  async load(key: string): Promise<LoadedObject | undefined> {
+    const file = this.#path(key);
+    const bytes = await explained(`load ${key}`, () => unlessAbsent(readFile(file)));
+    return bytes && { bytes, revision: revisionOf(bytes) };
+  }
+
+  async save(key: string, bytes: Uint8Array, precondition: Precondition): Promise<Revision> {
+    const target = this.#path(key);
+    await explained(`save ${key}`, async () => {
+      await this.#directories.ensure(path.dirname(target));
+      const staged = await writeStaged(this.#staging, bytes);
+      try {
+        if ("absent" in precondition) await create(staged, target, key);
+        else await this.#replace(staged, target, key, precondition.revision);
+      } finally {
+        await rm(staged, { force: true });
+      }
+    });
+    return revisionOf(bytes);
+  }
+
+  async read(key: string, options: ReadOptions = {}): Promise<AsyncIterable<Buffer>> {
+    const file = this.#path(key);
+    const body = await explained(`read ${key}`, () => unlessAbsent(readFileStream(file, options)));
+    if (body === undefined) throw new ObjectNotFound(key);
+    return body;
+  }
+
+  async stage(key: string): Promise<StagedWrite> {
+    const target = this.#path(key);
+    const staged = await explained(`stage ${key}`, () => createStaged(this.#staging));
+    let size = 0;
+    let open = true;
+    const close = async (): Promise<void> => {
+      if (open) await staged.handle.close();
+      open = false;
+    };
+    return {
+      append: (chunk) =>
+        explained(`append to ${key}`, async () => {
+          await writeFully(staged.handle, chunk);
+          size += chunk.byteLength;
+        }),
+      commit: () =>
+        explained(`commit ${key}`, async () => {
+          await staged.handle.datasync();
+          await close();
+          await this.#directories.ensure(path.dirname(target));
+          await rename(staged.path, target);
+          await syncDirectory(path.dirname(target));
+          return size;
+        }),
+      abort: async () => {
+        await close().catch(() => undefined); // the file goes away whatever close says
+        await rm(staged.path, { force: true });
+      },
+    };
+  }
+
+  async delete(key: string): Promise<void> {
+    const file = this.#path(key);
+    // Under the lock: a replace that has just compared revisions must not bring the key back.
+    await explained(`delete ${key}`, () =>
+      this.#locks.hold(lockName(key), () => unlessAbsent(unlink(file))),
+    );
+  }
+
+  async list(
+    prefix: string,
+    { after = "", limit = 1000 }: { after?: string; limit?: number } = {},
+  ): Promise<ListPage> {
+    checkPrefix(prefix);
+    return explained(`list ${prefix}`, () => listFiles(this.#objects, prefix, after, limit));
+  }
+
+  async #replace(staged: string, target: string, key: string, expected: Revision): Promise<void> {
+    await this.#locks.hold(lockName(key), async () => {
+      const current = await unlessAbsent(readFile(target));
+      if (!current || revisionOf(current) !== expected) throw new PreconditionFailed(key);
+      await rename(staged, target);
+      await syncDirectory(path.dirname(target));
+    });
+  }
+
+  #path(key: string): string {
+    return path.join(this.#objects, checkKey(key));
+  }
+}
+
+/** `link` creates only if absent and never replaces. */
+async function create(staged: string, target: string, key: string): Promise<void> {
+  try {
+    await link(staged, target);
+  } catch (cause) {
+    if (codeOf(cause) === "EEXIST") throw new PreconditionFailed(key, { cause });
+    throw cause;
+  }
+  await syncDirectory(path.dirname(target));
+}
+
+function revisionOf(bytes: Uint8Array): Revision {
+  return createHash("sha256").update(bytes).digest("base64url") as Revision;
+}
+
+function lockName(key: string): string {
+  return createHash("sha256").update(key).digest("hex").slice(0, 40);
+}
+
+async function unlessAbsent<T>(result: Promise<T>): Promise<T | undefined> {
+  try {
+    return await result;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** Platform errors become the port's; the port's own pass. */
+async function explained<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const code = codeOf(cause);
+    if (code === "ENOSPC" || code === "EDQUOT") throw new StoreFull({ cause });
+    if (code !== undefined && "syscall" in (cause as object)) {
+      throw new StoreUnavailable(`${what} failed (${code})`, { cause });
+    }
+    throw cause;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code;
+}

@@ -1,0 +1,105 @@
+/**
+ * The port to bytes at rest: seven methods that are honest on a disk and on a bucket alike.
+ *
+ * Two kinds of objects live here. *Documents* are small, loaded and saved whole, and change only
+ * under a precondition. *Data* is written once under a key that is never used again and read as a
+ * stream. The one contract suite in test/storage runs unchanged against every adapter.
+ */
+
+declare const revisionBrand: unique symbol;
+
+/** Names one state of a document; opaque, differs between any two states. */
+export type Revision = string & { readonly [revisionBrand]: true };
+
+export interface LoadedObject {
+  readonly bytes: Buffer;
+  readonly revision: Revision;
+}
+
+/** There is no blind write: a document is created where none is, or replaces a known revision. */
+export type Precondition = { readonly absent: true } | { readonly revision: Revision };
+
+/** Byte positions, both inclusive, both inside the object. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface ReadOptions {
+  readonly range?: ByteRange;
+  readonly signal?: AbortSignal;
+}
+
+/** Data of unknown length on its way in; invisible until committed. End it with commit or abort. */
+export interface StagedWrite {
+  /** @param chunk may be reused by the caller once the promise has settled */
+  append(chunk: Uint8Array): Promise<void>;
+  /** Makes the object durable, then visible. @returns its size in bytes */
+  commit(): Promise<number>;
+  /** Leaves nothing behind. May be called at any time, also after a failed append or commit. */
+  abort(): Promise<void>;
+}
+
+export interface ListPage {
+  /** In ascending byte order. */
+  readonly keys: readonly string[];
+  /** Whether there are more keys behind the last one. */
+  readonly more: boolean;
+}
+
+/**
+ * All methods reject with `StoreUnavailable` when the platform fails, with `StoreFull` when there is
+ * no room, and with a plain `TypeError` for a key outside the grammar (a mistake of the caller).
+ */
+export interface ObjectStore {
+  /** @returns the size in bytes, undefined when there is no such object */
+  stat(key: string): Promise<number | undefined>;
+
+  /** Reads a document whole. Sees every write that was acknowledged before the call. */
+  load(key: string): Promise<LoadedObject | undefined>;
+
+  /**
+   * Writes a document; durable when the promise resolves.
+   *
+   * @throws {PreconditionFailed} also for a revision of a key that does not exist any more
+   */
+  save(key: string, bytes: Uint8Array, precondition: Precondition): Promise<Revision>;
+
+  /**
+   * Streams data. **A chunk is valid only until the next one is asked for**: adapters reuse their
+   * buffers. Ending the iteration early releases everything.
+   *
+   * @throws {ObjectNotFound} before the first chunk
+   */
+  read(key: string, options?: ReadOptions): Promise<AsyncIterable<Buffer>>;
+
+  /** Starts writing data under a key that was never used before. */
+  stage(key: string): Promise<StagedWrite>;
+
+  /** Removes an object; nothing happens when there is none. Only for keys that are never reused. */
+  delete(key: string): Promise<void>;
+
+  /**
+   * Keys that start with `prefix` and are greater than `after`, at most `limit` of them. Every key
+   * that existed throughout the call is listed, also when it is overwritten meanwhile.
+   *
+   * @param prefix ends with `/`, or is empty for everything
+   */
+  list(prefix: string, options?: { after?: string; limit?: number }): Promise<ListPage>;
+}
+
+const segment = "[A-Za-z0-9_!][A-Za-z0-9_!.=+,@-]{0,254}";
+const keyGrammar = new RegExp(`^${segment}(?:/${segment})*$`);
+
+/** Keys are made by this program only, so a bad one is a programming error, never an input error. */
+export function checkKey(key: string): string {
+  if (key.length > 900 || !keyGrammar.test(key)) throw new TypeError(`not an object key: ${key}`);
+  return key;
+}
+
+export function checkPrefix(prefix: string): string {
+  if (prefix === "") return prefix;
+  if (!prefix.endsWith("/")) throw new TypeError(`not a key prefix: ${prefix}`);
+  checkKey(prefix.slice(0, -1));
+  return prefix;
+}
