@@ -1,0 +1,102 @@
+/**
+ * Blob records: for each digest one document that says whether its bytes are here, and where.
+ *
+ * ```
+ * (none) → live ⇄ condemned → gone → live (under new keys) …
+ * ```
+ *
+ * A record is written under compare-and-swap only. Bytes up to 16 KiB stand inside the record.
+ */
+import type { Digest } from "../oci/digest.ts";
+import {
+  type Document,
+  DocumentChanged,
+  type Documents,
+  type NewState,
+} from "../storage/document.ts";
+import { layout } from "./layout.ts";
+
+/** Blobs up to this size live inside their record: one durable write, one read. */
+export const inlineLimit = 16 * 1024;
+
+export interface Segment {
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export type BlobRecord =
+  /** Without segments the bytes are the document's content. */
+  | {
+      readonly state: "live" | "condemned";
+      readonly size: number;
+      readonly segments?: readonly Segment[];
+    }
+  | { readonly state: "gone"; readonly last: readonly string[] };
+
+export type PresentRecord = Extract<BlobRecord, { size: number }>;
+
+export type RecordDocument = Document<BlobRecord>;
+
+export function isPresent(record: RecordDocument | undefined): record is Document<PresentRecord> {
+  return record !== undefined && record.value.state !== "gone";
+}
+
+export class BlobRecords {
+  readonly #documents: Documents;
+
+  constructor(documents: Documents) {
+    this.#documents = documents;
+  }
+
+  read(digest: Digest): Promise<RecordDocument | undefined> {
+    return this.#documents.read<BlobRecord>(layout.record(digest));
+  }
+
+  /**
+   * The protocol's EXISTS: whoever is told "here" while the collector has condemned the blob rescues
+   * it first. Uncached.
+   *
+   * @returns the live record, undefined when the blob is not here
+   */
+  async exists(digest: Digest): Promise<Document<PresentRecord> | undefined> {
+    for (let record = await this.read(digest); isPresent(record); ) {
+      if (record.value.state === "live") return record;
+      const rescued = await this.#rescue(record);
+      if (isPresent(rescued) && rescued.value.state === "live") return rescued;
+      record = rescued;
+    }
+    return undefined;
+  }
+
+  /**
+   * Points the digest at bytes that are durable by now.
+   *
+   * @param fence the record as it was **before** the bytes were written: it makes a sweeper's late
+   *              delete and this write exclude each other
+   * @throws {DocumentChanged} with what is there instead
+   */
+  publish(
+    digest: Digest,
+    fence: RecordDocument | undefined,
+    state: NewState<PresentRecord>,
+  ): Promise<RecordDocument> {
+    return fence
+      ? this.#documents.replace<BlobRecord>(fence, state)
+      : this.#documents.create<BlobRecord>(layout.record(digest), state);
+  }
+
+  async #rescue(record: Document<PresentRecord>): Promise<RecordDocument | undefined> {
+    try {
+      return await this.#documents.replace<BlobRecord>(record, {
+        value: { ...record.value, state: "live" },
+        content: record.content,
+      });
+    } catch (error) {
+      if (error instanceof DocumentChanged) {
+        return error.current as RecordDocument | undefined;
+      }
+      throw error;
+    }
+  }
+}

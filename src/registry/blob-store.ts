@@ -1,0 +1,169 @@
+/**
+ * Blobs of the whole registry, addressed by digest.
+ *
+ * Content is global: a blob is stored once and visible in every repository. Nothing unverified is
+ * ever published, and nothing is acknowledged before it is durable. The steps and their order are
+ * those of CONTRIBUTING.md "Storage protocol"; each has a reason there.
+ */
+import { algorithmOf, type Digest } from "../oci/digest.ts";
+import { BlobUnknown } from "../oci/registry-error.ts";
+import { DocumentChanged, type Documents } from "../storage/document.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+import { ObjectDamaged, StoreUnavailable } from "../storage/store-error.ts";
+import { Blob } from "./blob.ts";
+import {
+  BlobRecords,
+  inlineLimit,
+  isPresent,
+  type RecordDocument,
+  type Segment,
+} from "./blob-record.ts";
+import { ContentHash, verifyAll } from "./content-hash.ts";
+import { gather, prepend } from "./gather.ts";
+import { layout } from "./layout.ts";
+import { writeData } from "./write-data.ts";
+
+const nothing = Buffer.alloc(0);
+
+export class BlobStore {
+  readonly #store: ObjectStore;
+  readonly #records: BlobRecords;
+
+  constructor(store: ObjectStore, documents: Documents) {
+    this.#store = store;
+    this.#records = new BlobRecords(documents);
+  }
+
+  /** A promise to the client: what is here now stays long enough to be referenced by a manifest. */
+  async exists(digest: Digest): Promise<boolean> {
+    return (await this.#records.exists(digest)) !== undefined;
+  }
+
+  /** Like `exists`, with the blob. @throws {BlobUnknown} */
+  async require(digest: Digest): Promise<Blob> {
+    const record = await this.#records.exists(digest);
+    if (record === undefined) throw new BlobUnknown(digest);
+    return Blob.of(digest, record, this.#store);
+  }
+
+  /** For reading; promises nothing. @throws {BlobUnknown} */
+  async open(digest: Digest): Promise<Blob> {
+    const record = await this.#records.read(digest);
+    if (!isPresent(record)) throw new BlobUnknown(digest);
+    return Blob.of(digest, record, this.#store);
+  }
+
+  /** Reads a small blob whole. @throws {BlobUnknown} @throws {ObjectDamaged} beyond the limit */
+  async bytes(digest: Digest, limit: number): Promise<Buffer> {
+    const blob = await this.open(digest);
+    if (blob.inline) return blob.inline;
+    if (blob.size > limit)
+      throw new ObjectDamaged(digest, `${blob.size} bytes where ${limit} are the most`);
+    const whole = Buffer.allocUnsafe(blob.size);
+    let position = 0;
+    for await (const chunk of blob.read()) position += chunk.copy(whole, position);
+    return whole;
+  }
+
+  /**
+   * Stores content whose digest is known beforehand. The body is always read to its end.
+   *
+   * @throws {DigestMismatch | SizeMismatch} also when the blob was here already
+   */
+  async push(digest: Digest, body: AsyncIterable<Uint8Array>, size?: number): Promise<void> {
+    // Read before any byte is written: this version is the fencing token.
+    const fence = await this.#records.read(digest);
+    if (isPresent(fence) && (await this.exists(digest))) return verifyAll(body, digest, size);
+
+    const chunks = gather(body);
+    const first = await chunks.next();
+    // Only a last chunk is short, so a short first one is all there is.
+    const head = first.done ? nothing : first.value;
+    if (head.byteLength > inlineLimit) return this.#pushData(digest, fence, head, chunks, size);
+
+    const content = Buffer.from(head);
+    await chunks.return(undefined);
+    const hash = new ContentHash(algorithmOf(digest));
+    hash.update(content);
+    hash.verify(digest, size);
+    await this.#publishInline(digest, fence, content);
+  }
+
+  /** Stores small content that is at hand. */
+  async pushBytes(digest: Digest, bytes: Buffer): Promise<void> {
+    await this.push(digest, once(bytes), bytes.byteLength);
+  }
+
+  /**
+   * Takes over verified, durable segments, as the last step of an upload.
+   *
+   * @param fence the record as read before the session was set to committing
+   * @returns false when another writer moved the record and the blob is not here: push again
+   */
+  async adopt(
+    digest: Digest,
+    fence: RecordDocument | undefined,
+    segments: readonly Segment[],
+  ): Promise<boolean> {
+    const size = segments.reduce((sum, segment) => sum + segment.size, 0);
+    try {
+      await this.#records.publish(digest, fence, { value: { state: "live", size, segments } });
+      return true;
+    } catch (error) {
+      if (!(error instanceof DocumentChanged)) throw error;
+      // The record has moved and does not name these keys; they are never offered again.
+      await this.discard(segments);
+      return this.exists(digest);
+    }
+  }
+
+  /** The record as it is now, to be handed to `adopt`. */
+  fence(digest: Digest): Promise<RecordDocument | undefined> {
+    return this.#records.read(digest);
+  }
+
+  /** Deletes data that no record names. */
+  async discard(segments: readonly Segment[]): Promise<void> {
+    await Promise.all(segments.map(({ key }) => this.#store.delete(key)));
+  }
+
+  async #pushData(
+    digest: Digest,
+    fence: RecordDocument | undefined,
+    head: Buffer,
+    rest: AsyncGenerator<Buffer>,
+    expectedSize: number | undefined,
+  ): Promise<void> {
+    const key = layout.newData(digest);
+    const hash = new ContentHash(algorithmOf(digest));
+    await writeData(this.#store, key, hash, prepend(head, rest), () =>
+      hash.verify(digest, expectedSize),
+    );
+    if (!(await this.adopt(digest, fence, [{ key, size: hash.size }]))) {
+      throw new StoreUnavailable(`blob ${digest} was removed while it was pushed`);
+    }
+  }
+
+  async #publishInline(
+    digest: Digest,
+    fence: RecordDocument | undefined,
+    content: Buffer,
+  ): Promise<void> {
+    let version = fence;
+    for (;;) {
+      try {
+        const value = { state: "live", size: content.byteLength } as const;
+        await this.#records.publish(digest, version, { value, content });
+        return;
+      } catch (error) {
+        if (!(error instanceof DocumentChanged)) throw error;
+        if (await this.exists(digest)) return;
+        version = await this.#records.read(digest);
+      }
+    }
+  }
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+}

@@ -1,0 +1,64 @@
+/** Everything a manifest keeps alive: itself and what it names, transitively. */
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import { type Manifest, parseManifest } from "../oci/manifest.ts";
+import { isManifestType } from "../oci/media-type.ts";
+import { ManifestInvalid } from "../oci/registry-error.ts";
+import { successors } from "../oci/successors.ts";
+
+/** Indexes inside indexes; real ones have two levels. */
+const maximumDepth = 16;
+/** Digests below one manifest; a link with more would be too large a document. */
+const maximumDigests = 50_000;
+
+export interface Closure {
+  /** Must be here when the manifest becomes visible. */
+  readonly required: ReadonlySet<Digest>;
+  /** Kept when it is here: non-distributable layers, children of an index that are no manifests. */
+  readonly optional: ReadonlySet<Digest>;
+}
+
+/** @returns the content of a child manifest, undefined when it is not here (a sparse index) */
+export type ReadChild = (child: Descriptor) => Promise<Buffer | undefined>;
+
+/** Each manifest is read once. @throws {ManifestInvalid} when the graph is too deep or too large */
+export async function closureOf(root: Manifest, read: ReadChild): Promise<Closure> {
+  const required = new Set<Digest>([root.digest]);
+  const optional = new Set<Digest>();
+  let level: readonly Manifest[] = [root];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth === maximumDepth) throw new ManifestInvalid(`more than ${depth} nested indexes`);
+    level = await descend(level, read, required, optional);
+    if (required.size + optional.size > maximumDigests) {
+      throw new ManifestInvalid(`the manifest references more than ${maximumDigests} digests`);
+    }
+  }
+  return { required, optional };
+}
+
+async function descend(
+  level: readonly Manifest[],
+  read: ReadChild,
+  required: Set<Digest>,
+  optional: Set<Digest>,
+): Promise<Manifest[]> {
+  const below: Manifest[] = [];
+  for (const { kind, descriptor, required: needed } of level.flatMap(successors)) {
+    const { digest } = descriptor;
+    if (required.has(digest)) continue;
+    if (kind === "blob") {
+      (needed ? required : optional).add(digest);
+      continue;
+    }
+    const child = await readManifest(descriptor, read);
+    if (child) below.push(child);
+    (child ? required : optional).add(digest);
+  }
+  return below;
+}
+
+async function readManifest(child: Descriptor, read: ReadChild): Promise<Manifest | undefined> {
+  if (!isManifestType(child.mediaType)) return undefined;
+  const bytes = await read(child);
+  return bytes && parseManifest(bytes, child.mediaType);
+}

@@ -1,0 +1,72 @@
+/**
+ * Where everything lies in the object store. The only place that makes keys.
+ *
+ * ```
+ * rec/<alg>/<2 hex>/<hex>                 document  blob record: live | condemned | gone
+ * data/<alg>/<2 hex>/<hex>.<random>       data      bytes pushed with a known digest
+ * data/up/<2>/<session>.<random>          data      bytes of one request of an upload session
+ * session/<2>/<session>                   document  upload session: open | committing | closed
+ * link/<repository>/<alg>-<hex>           document  manifest link: pending | committed | deleted
+ * tag/<repository>/<tag>                  document  tag: a digest, or deleted
+ * referrer/<repository>/<subject>/<alg>-<hex>  document  descriptor of a manifest with that subject
+ * repo/<repository>                       document  the repository has, or had, manifests
+ * hidden/<repository>                     document  blobs deleted through this repository
+ * package/<2 hex>/<hex>                   document  package record, named by the hash of its content
+ * catalog                                 document  packages in this registry
+ * key/signing                             document  keys for tokens and upload sessions
+ * ```
+ *
+ * In keys the `/` of a repository name is written `!`, so that one repository is one segment and a
+ * listing has the order in which Docker distribution lists repositories.
+ */
+import { randomBytes } from "node:crypto";
+import { algorithmOf, type Digest, hexOf, parseDigest } from "../oci/digest.ts";
+import { parseRepositoryName, type RepositoryName } from "../oci/reference.ts";
+
+export const layout = {
+  record: (digest: Digest): string => `rec/${fanned(digest)}`,
+  newData: (digest: Digest): string => `data/${fanned(digest)}.${random()}`,
+  newSegment: (session: string): string => `data/up/${session.slice(0, 2)}/${session}.${random()}`,
+  session: (session: string): string => `session/${session.slice(0, 2)}/${session}`,
+  link: (repository: RepositoryName, digest: Digest): string =>
+    `link/${segment(repository)}/${flat(digest)}`,
+  tags: (repository: RepositoryName): string => `tag/${segment(repository)}/`,
+  tag: (repository: RepositoryName, tag: string): string => `tag/${segment(repository)}/${tag}`,
+  referrers: (repository: RepositoryName, subject: Digest): string =>
+    `referrer/${segment(repository)}/${flat(subject)}/`,
+  referrer: (repository: RepositoryName, subject: Digest, digest: Digest): string =>
+    `referrer/${segment(repository)}/${flat(subject)}/${flat(digest)}`,
+  repositories: "repo/",
+  repository: (repository: RepositoryName): string => `repo/${segment(repository)}`,
+  hidden: (repository: RepositoryName): string => `hidden/${segment(repository)}`,
+  package: (digest: Digest): string => `package/${hexOf(digest).slice(0, 2)}/${hexOf(digest)}`,
+  catalog: "catalog",
+  signingKeys: "key/signing",
+} as const;
+
+/** The repository that a key directly below `repo/` stands for. */
+export function repositoryOfKey(key: string): RepositoryName {
+  return parseRepositoryName(key.slice(layout.repositories.length).replaceAll("!", "/"));
+}
+
+/** The last segment of a `referrer/` or `link/` key. */
+export function digestOfKey(key: string): Digest {
+  return parseDigest(key.slice(key.lastIndexOf("/") + 1).replace("-", ":"));
+}
+
+function fanned(digest: Digest): string {
+  const hex = hexOf(digest);
+  return `${algorithmOf(digest)}/${hex.slice(0, 2)}/${hex}`;
+}
+
+function flat(digest: Digest): string {
+  return digest.replace(":", "-");
+}
+
+function segment(repository: RepositoryName): string {
+  return repository.replaceAll("/", "!");
+}
+
+function random(): string {
+  return randomBytes(9).toString("hex");
+}

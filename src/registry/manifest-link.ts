@@ -1,0 +1,83 @@
+/**
+ * Manifest links: one document per repository and manifest, the roots that keep content alive.
+ *
+ * ```
+ * (none) → pending → committed ⇄ deleted
+ * ```
+ *
+ * A link is written pending with its whole closure, then every digest of the closure is checked,
+ * then it becomes committed and visible. A crash in between leaves nothing that anybody sees.
+ */
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/reference.ts";
+import { type Document, DocumentChanged, type Documents } from "../storage/document.ts";
+import { layout } from "./layout.ts";
+
+export interface LinkFacts {
+  readonly mediaType: string;
+  /** Bytes of the manifest. */
+  readonly size: number;
+  /** The manifest and every digest below it that was present and required, transitively. */
+  readonly closure: readonly Digest[];
+  /** The Docker schema 2 equivalent of this OCI manifest, for clients that read nothing else. */
+  readonly twin?: Digest;
+  /** Set on a twin: it lives as long as the manifest it was rendered from. */
+  readonly twinOf?: Digest;
+  readonly subject?: Digest;
+  /** Written by publishing a package; changes with the package only. */
+  readonly ofPackage?: boolean;
+}
+
+export type ManifestLink =
+  | ({ readonly state: "pending" | "committed" } & LinkFacts)
+  | { readonly state: "deleted" };
+
+export type CommittedLink = { readonly state: "committed" } & LinkFacts;
+
+export type LinkDocument = Document<ManifestLink>;
+
+export class ManifestLinks {
+  readonly #documents: Documents;
+
+  constructor(documents: Documents) {
+    this.#documents = documents;
+  }
+
+  read(repository: RepositoryName, digest: Digest): Promise<LinkDocument | undefined> {
+    return this.#documents.read<ManifestLink>(layout.link(repository, digest));
+  }
+
+  /** What readers see: pending and deleted are absent. */
+  async readCommitted(
+    repository: RepositoryName,
+    digest: Digest,
+  ): Promise<CommittedLink | undefined> {
+    const value = (await this.read(repository, digest))?.value;
+    return value?.state === "committed" ? (value as CommittedLink) : undefined;
+  }
+
+  /** @throws {DocumentChanged} */
+  write(
+    repository: RepositoryName,
+    digest: Digest,
+    current: LinkDocument | undefined,
+    value: ManifestLink,
+  ): Promise<LinkDocument> {
+    return current
+      ? this.#documents.replace<ManifestLink>(current, { value })
+      : this.#documents.create<ManifestLink>(layout.link(repository, digest), { value });
+  }
+
+  /** @returns the link that this call took away, undefined when there was none to see */
+  async delete(repository: RepositoryName, digest: Digest): Promise<CommittedLink | undefined> {
+    const current = await this.read(repository, digest);
+    if (current?.value.state !== "committed") return undefined;
+    try {
+      await this.write(repository, digest, current, { state: "deleted" });
+      return current.value as CommittedLink;
+    } catch (error) {
+      if (error instanceof DocumentChanged) return this.delete(repository, digest);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Which manifest a client gets that cannot read what is stored.
+ *
+ * An index resolves to its linux/amd64 child, an OCI image to its Docker schema 2 twin. Decided by
+ * the request's `Accept` alone; what cannot be given is refused with an explanation.
+ */
+
+import { parseManifest, selectPlatform } from "../oci/manifest.ts";
+import { isIndexType, mediaType } from "../oci/media-type.ts";
+import type { RepositoryName } from "../oci/reference.ts";
+import { ManifestUnknown } from "../oci/registry-error.ts";
+import type { FoundManifest, Manifests } from "./manifests.ts";
+
+const defaultPlatform = { os: "linux", architecture: "amd64" } as const;
+const maximumDepth = 4;
+
+/** @throws {ManifestUnknown} when nothing equivalent can be read by the client */
+export async function negotiate(
+  manifests: Manifests,
+  repository: RepositoryName,
+  stored: FoundManifest,
+  accepts: (type: string) => boolean,
+  depth = 0,
+): Promise<FoundManifest> {
+  const { link } = stored;
+  if (accepts(link.mediaType)) return stored;
+  if (isIndexType(link.mediaType) && depth < maximumDepth) {
+    const child = await platformChild(manifests, repository, stored);
+    return negotiate(manifests, repository, child, accepts, depth + 1);
+  }
+  if (link.twin && accepts(mediaType.dockerManifest)) {
+    return manifests.find(repository, { digest: link.twin });
+  }
+  throw new ManifestUnknown(
+    `${stored.digest} is ${link.mediaType}, which the client does not accept, and has no equivalent that it does`,
+    { digest: stored.digest, mediaType: link.mediaType },
+  );
+}
+
+async function platformChild(
+  manifests: Manifests,
+  repository: RepositoryName,
+  { digest, link }: FoundManifest,
+): Promise<FoundManifest> {
+  const index = parseManifest(await manifests.bytes(digest), link.mediaType);
+  const child = index.kind === "index" ? selectPlatform(index, defaultPlatform) : undefined;
+  if (child) return manifests.find(repository, { digest: child.digest });
+  throw new ManifestUnknown(
+    `${digest} is an index without a linux/amd64 image, and the client does not accept indexes`,
+    { digest, mediaType: link.mediaType },
+  );
+}

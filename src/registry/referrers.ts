@@ -1,0 +1,68 @@
+/**
+ * Manifests that name another one as their subject (distribution-spec 1.1, referrers API).
+ *
+ * An entry is only a hint where to look: whether a referrer exists is decided by its manifest link.
+ */
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Manifest } from "../oci/manifest.ts";
+import type { RepositoryName } from "../oci/reference.ts";
+import { DocumentChanged, type Documents } from "../storage/document.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+import { digestOfKey, layout } from "./layout.ts";
+import type { ManifestLinks } from "./manifest-link.ts";
+
+export class Referrers {
+  readonly #store: ObjectStore;
+  readonly #documents: Documents;
+  readonly #links: ManifestLinks;
+
+  constructor(store: ObjectStore, documents: Documents, links: ManifestLinks) {
+    this.#store = store;
+    this.#documents = documents;
+    this.#links = links;
+  }
+
+  async add(repository: RepositoryName, manifest: Manifest): Promise<void> {
+    if (!manifest.subject) return;
+    const key = layout.referrer(repository, manifest.subject.digest, manifest.digest);
+    await this.#documents.create(key, { value: descriptorOf(manifest) }).catch(existing);
+  }
+
+  /** Up to `limit` referrers behind `last`, in the order of their digests. */
+  async list(
+    repository: RepositoryName,
+    subject: Digest,
+    last: Digest | undefined,
+    limit: number,
+  ): Promise<{ descriptors: Descriptor[]; more: boolean }> {
+    const prefix = layout.referrers(repository, subject);
+    const after = last ? layout.referrer(repository, subject, last) : "";
+    const page = await this.#store.list(prefix, { after, limit });
+    const found = await Promise.all(page.keys.map((key) => this.#visible(repository, key)));
+    return { descriptors: found.filter((one) => one !== undefined), more: page.more };
+  }
+
+  async #visible(repository: RepositoryName, key: string): Promise<Descriptor | undefined> {
+    const link = await this.#links.readCommitted(repository, digestOfKey(key));
+    return link && (await this.#documents.read<Descriptor>(key))?.value;
+  }
+}
+
+/** The descriptor that the referrers API lists: an image without artifactType has its config's type. */
+function descriptorOf(manifest: Manifest): Descriptor {
+  const configType = manifest.kind === "manifest" ? manifest.config.mediaType : undefined;
+  const artifactType = manifest.artifactType ?? configType;
+  return {
+    mediaType: manifest.mediaType,
+    digest: manifest.digest,
+    size: manifest.bytes.byteLength,
+    ...(artifactType !== undefined && { artifactType }),
+    ...(manifest.annotations && { annotations: manifest.annotations }),
+  };
+}
+
+/** The content never changes, so an entry that is there already is the same. */
+function existing(error: unknown): void {
+  if (!(error instanceof DocumentChanged)) throw error;
+}

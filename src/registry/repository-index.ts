@@ -1,0 +1,51 @@
+/** Which repositories there are: one document each, so that a page of names is one listing. */
+import type { RepositoryName } from "../oci/reference.ts";
+import { DocumentChanged, type Documents } from "../storage/document.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+import { layout, repositoryOfKey } from "./layout.ts";
+
+const remembered = 10_000;
+
+export class RepositoryIndex {
+  readonly #store: ObjectStore;
+  readonly #documents: Documents;
+  /** Repositories only appear, so a name that was seen once needs no second look. */
+  readonly #known = new Set<RepositoryName>();
+
+  constructor(store: ObjectStore, documents: Documents) {
+    this.#store = store;
+    this.#documents = documents;
+  }
+
+  async add(repository: RepositoryName): Promise<void> {
+    if (await this.has(repository)) return;
+    await this.#documents
+      .create(layout.repository(repository), { value: { name: repository } })
+      .catch((error: unknown) => {
+        if (!(error instanceof DocumentChanged)) throw error;
+      });
+    this.#remember(repository);
+  }
+
+  async has(repository: RepositoryName): Promise<boolean> {
+    if (this.#known.has(repository)) return true;
+    const here = (await this.#store.stat(layout.repository(repository))) !== undefined;
+    if (here) this.#remember(repository);
+    return here;
+  }
+
+  /** Up to `limit` names behind `last`; `/` sorts before every other character. */
+  async list(
+    last: RepositoryName | undefined,
+    limit: number,
+  ): Promise<{ names: RepositoryName[]; more: boolean }> {
+    const after = last ? layout.repository(last) : "";
+    const page = await this.#store.list(layout.repositories, { after, limit });
+    return { names: page.keys.map(repositoryOfKey), more: page.more };
+  }
+
+  #remember(repository: RepositoryName): void {
+    if (this.#known.size >= remembered) this.#known.clear();
+    this.#known.add(repository);
+  }
+}

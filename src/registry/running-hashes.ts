@@ -1,0 +1,26 @@
+/**
+ * Hash states of uploads that go on in this process.
+ *
+ * Node cannot store a hash state, so a chunk that continues an upload somewhere else costs one
+ * re-read of what is there. The usual client stays on one connection and never pays it.
+ */
+import type { ContentHash } from "./content-hash.ts";
+
+const kept = 1024;
+
+export class RunningHashes {
+  readonly #hashes = new Map<string, ContentHash>();
+
+  /** Takes the state out, if it covers exactly the first `offset` bytes. */
+  take(session: string, offset: number): ContentHash | undefined {
+    const hash = this.#hashes.get(session);
+    this.#hashes.delete(session);
+    return hash?.size === offset ? hash : undefined;
+  }
+
+  keep(session: string, hash: ContentHash): void {
+    this.#hashes.set(session, hash);
+    const [oldest] = this.#hashes.keys();
+    if (this.#hashes.size > kept && oldest !== undefined) this.#hashes.delete(oldest);
+  }
+}

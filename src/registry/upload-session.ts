@@ -1,0 +1,97 @@
+/**
+ * The document of one upload session and its life.
+ *
+ * ```
+ * (none) → open → committing → closed
+ *            └──────────────────┘ cancelled or expired
+ * ```
+ *
+ * A session is created with its first byte and lists the segments that its requests wrote, each
+ * under a key of its own, so a stalled request can never write into committed bytes.
+ */
+import type { Digest, DigestAlgorithm } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/reference.ts";
+import { type Document, DocumentChanged, type Documents } from "../storage/document.ts";
+import type { Segment } from "./blob-record.ts";
+import { layout } from "./layout.ts";
+import { RangeUnsatisfiable, UploadUnknown } from "./registry-errors.ts";
+
+export interface OpenSession {
+  readonly state: "open";
+  readonly repository: RepositoryName;
+  readonly algorithm: DigestAlgorithm;
+  readonly segments: readonly Segment[];
+  /** Bytes in all segments. */
+  readonly offset: number;
+  /** Of the bytes before `offset`: lets any instance finish without reading them. */
+  readonly digest?: Digest;
+}
+
+export interface CommittingSession extends Omit<OpenSession, "state"> {
+  readonly state: "committing";
+  readonly target: Digest;
+}
+
+export type UploadSession = OpenSession | CommittingSession | { readonly state: "closed" };
+
+export type OpenDocument = Document<OpenSession>;
+
+export class SessionDocuments {
+  readonly #documents: Documents;
+
+  constructor(documents: Documents) {
+    this.#documents = documents;
+  }
+
+  async read(session: string): Promise<Document<UploadSession> | undefined> {
+    return this.#documents.read<UploadSession>(layout.session(session));
+  }
+
+  /** The session as it stands open, undefined before its first byte. @throws {UploadUnknown} */
+  async readOpen(session: string): Promise<OpenDocument | undefined> {
+    const document = await this.read(session);
+    if (document === undefined) return undefined;
+    if (document.value.state !== "open") throw new UploadUnknown();
+    return document as OpenDocument;
+  }
+
+  /** Makes the session before any byte goes to a key that carries its name. */
+  async create(
+    session: string,
+    repository: RepositoryName,
+    algorithm: DigestAlgorithm,
+  ): Promise<OpenDocument> {
+    const value: OpenSession = { state: "open", repository, algorithm, segments: [], offset: 0 };
+    return this.#write(() =>
+      this.#documents.create<UploadSession>(layout.session(session), { value }),
+    ) as Promise<OpenDocument>;
+  }
+
+  /** @throws {RangeUnsatisfiable | UploadUnknown} when another request of the session was first */
+  async advance(current: OpenDocument, value: OpenSession | CommittingSession): Promise<void> {
+    await this.#write(() =>
+      this.#documents.replace<UploadSession>(current as Document<UploadSession>, { value }),
+    );
+  }
+
+  /** Ends the session for good, whatever state it is in. @returns the state that it ended */
+  async close(session: string): Promise<UploadSession | undefined> {
+    let ended: UploadSession | undefined;
+    await this.#documents.update<UploadSession>(layout.session(session), (current) => {
+      ended = current;
+      return current?.state === "closed" ? undefined : { state: "closed" };
+    });
+    return ended;
+  }
+
+  async #write(write: () => Promise<Document<UploadSession>>): Promise<Document<UploadSession>> {
+    try {
+      return await write();
+    } catch (error) {
+      if (!(error instanceof DocumentChanged)) throw error;
+      const current = error.current?.value as UploadSession | undefined;
+      if (current?.state !== "open") throw new UploadUnknown();
+      throw new RangeUnsatisfiable(current.offset, current.offset);
+    }
+  }
+}
