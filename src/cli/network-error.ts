@@ -1,0 +1,125 @@
+/**
+ * Puts the failures of sockets and TLS into words: which host, what went wrong, what to check.
+ *
+ * Knows the codes of Node, OpenSSL and undici, which reach us nested in causes and in the parts of
+ * an AggregateError (one per address of a host).
+ */
+import { CliError } from "./cli-error.ts";
+
+export class RegistryUnreachable extends CliError {
+  readonly code = "REGISTRY_UNREACHABLE";
+}
+
+export interface Target {
+  /** Printed: carries no credentials. */
+  readonly url: string;
+  /** Where the trusted certificates come from, for the hint; undefined means the system's only. */
+  readonly caFile: string | undefined;
+}
+
+type Explanation = readonly [message: string, hint?: string];
+
+const untrusted = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+]);
+
+const broken = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET", "HPE_INVALID_EOF_STATE"]);
+const slow = new Set(["ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"]);
+const silent = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
+
+/** @returns undefined when `error` does not come from the network */
+export function explainNetworkError(
+  error: unknown,
+  target: Target,
+): RegistryUnreachable | undefined {
+  for (const { code, text } of chainOf(error)) {
+    const explanation = explain(code, text, target);
+    if (explanation === undefined) continue;
+    const [message, hint] = explanation;
+    return new RegistryUnreachable(message, { where: target.url, hint, cause: error });
+  }
+  return undefined;
+}
+
+function explain(code: string, text: string, target: Target): Explanation | undefined {
+  return explainAddress(code, target) ?? explainTls(code, text, target) ?? explainTransfer(code);
+}
+
+function explainAddress(code: string, { url }: Target): Explanation | undefined {
+  const { hostname, host, protocol } = new URL(url);
+  const port = host === hostname ? (protocol === "https:" ? "443" : "80") : host.split(":").at(-1);
+  if (code === "ENOTFOUND") {
+    return [
+      `there is no host named ${hostname}`,
+      "check the spelling of --url and the name server",
+    ];
+  }
+  if (code === "EAI_AGAIN") return [`the name server did not answer for ${hostname}`];
+  if (code === "ECONNREFUSED") {
+    return [`nothing listens on port ${port} of ${hostname}`, "start the registry, or check --url"];
+  }
+  if (code === "EHOSTUNREACH" || code === "ENETUNREACH") {
+    return [`there is no route to ${hostname}`, "check the network and --url"];
+  }
+  if (slow.has(code)) {
+    return [`${hostname} does not answer on port ${port}`, "check the firewall and --url"];
+  }
+  return undefined;
+}
+
+function explainTls(code: string, text: string, { url, caFile }: Target): Explanation | undefined {
+  const { host, hostname } = new URL(url);
+  if (untrusted.has(code)) {
+    const tried = caFile === undefined ? "" : ` (trusted: the system's CAs and ${caFile})`;
+    return [
+      `the certificate of ${host} is signed by a CA that is not trusted here${tried}`,
+      "pass --ca FILE with that CA: outside a cluster the server keeps it in <storage>/tls/ca.crt, a DC/OS cluster hands it out at /ca/dcos-ca.crt",
+    ];
+  }
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return [
+      `the certificate of ${host} is not made for the name ${hostname}`,
+      "use a name that the certificate has, or add this one to the server's certificate",
+    ];
+  }
+  if (code === "CERT_HAS_EXPIRED") return [`the certificate of ${host} has expired`];
+  if (code === "CERT_NOT_YET_VALID") {
+    return [`the certificate of ${host} is not valid yet`, "check the clock of this machine"];
+  }
+  if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || /wrong version number/.test(text)) {
+    return [`${host} does not speak TLS`, "check the port in --url"];
+  }
+  if (code === "EPROTO" || code.startsWith("ERR_SSL_")) return [`TLS with ${host} failed: ${text}`];
+  return undefined;
+}
+
+function explainTransfer(code: string): Explanation | undefined {
+  if (silent.has(code)) return ["the registry stopped answering"];
+  if (broken.has(code)) return ["the connection broke before the answer came"];
+  if (code.startsWith("HPE_")) return ["the answer is not HTTP", "check the port in --url"];
+  return undefined;
+}
+
+interface Link {
+  readonly code: string;
+  readonly text: string;
+}
+
+/** The error itself, its causes and the parts of aggregates, outermost first; bounded. */
+function chainOf(error: unknown): Link[] {
+  const links: Link[] = [];
+  const waiting = [error];
+  while (waiting.length > 0 && links.length < 20) {
+    const next = waiting.shift();
+    if (!(next instanceof Error)) continue;
+    const code = "code" in next && typeof next.code === "string" ? next.code : "";
+    links.push({ code, text: next.message });
+    if (next instanceof AggregateError) waiting.push(...next.errors);
+    waiting.push(next.cause);
+  }
+  return links;
+}

@@ -1,0 +1,90 @@
+/**
+ * What the registry answers to `/package/…` and `/health`, checked before it is believed.
+ *
+ * Each reader gives the document as it came, which `--json` prints, beside the few fields that are
+ * printed for people. A field that is missing where it is needed makes the answer a foreign one.
+ */
+import { arrayOf, fieldsOf, isFields, numberOf, parseFields, textOf } from "./json-fields.ts";
+import { type Answer, documentOf, foreignAnswer } from "./registry-refusal.ts";
+
+export interface PackageName {
+  readonly name: string;
+  readonly version: string;
+}
+
+export interface ListedPackage extends PackageName {
+  readonly status: string;
+  readonly releaseVersion: number | undefined;
+  readonly root: string | undefined;
+}
+
+/** The verbatim document beside the fields that are printed from it. */
+export interface Answered<T> {
+  readonly document: unknown;
+  readonly value: T;
+}
+
+export interface DescribedPackage extends ListedPackage {
+  readonly images: readonly { readonly reference: string; readonly image: string }[];
+  readonly assets: readonly { readonly url: string; readonly size: number | undefined }[];
+}
+
+export interface HealthCheckResult {
+  readonly name: string;
+  readonly healthy: boolean;
+  readonly message: string;
+}
+
+export function packagesOf(answer: Answer): Answered<readonly ListedPackage[]> {
+  const document = documentOf(answer);
+  const packages = arrayOf(document["packages"]).map(listedPackage);
+  if (!Array.isArray(document["packages"]) || packages.includes(undefined)) {
+    throw foreignAnswer(answer);
+  }
+  return { document, value: packages.filter((entry) => entry !== undefined) };
+}
+
+export function describedPackageOf(answer: Answer): Answered<DescribedPackage> {
+  const document = documentOf(answer);
+  const listed = listedPackage(document);
+  if (listed === undefined) throw foreignAnswer(answer);
+  const images = arrayOf(document["images"]).map((image) => ({
+    reference: textOf(fieldsOf(image)["reference"]) ?? "",
+    image: textOf(fieldsOf(image)["image"]) ?? "",
+  }));
+  const assets = arrayOf(document["assets"]).map((asset) => ({
+    url: textOf(fieldsOf(asset)["url"]) ?? "",
+    size: numberOf(fieldsOf(asset)["size"]),
+  }));
+  return { document, value: { ...listed, images, assets } };
+}
+
+/** Health is told by the body: a 503 with checks is an answer, not a failure to answer. */
+export function healthOf(answer: Answer): Answered<readonly HealthCheckResult[]> {
+  const document = parseFields(answer.body);
+  const checks = document?.["checks"];
+  if (document === undefined || !isFields(checks)) {
+    documentOf(answer);
+    throw foreignAnswer(answer);
+  }
+  const value = Object.entries(checks).map(([name, check]) => {
+    const healthy = fieldsOf(check)["Healthy"];
+    const outcome = fieldsOf(healthy ?? fieldsOf(check)["Unhealthy"]);
+    return { name, healthy: healthy !== undefined, message: textOf(outcome["message"]) ?? "" };
+  });
+  return { document, value };
+}
+
+function listedPackage(value: unknown): ListedPackage | undefined {
+  const fields = fieldsOf(value);
+  const name = textOf(fields["name"]);
+  const version = textOf(fields["version"]);
+  if (name === undefined || version === undefined) return undefined;
+  return {
+    name,
+    version,
+    status: textOf(fields["status"]) ?? "",
+    releaseVersion: numberOf(fields["releaseVersion"]),
+    root: textOf(fields["root"]),
+  };
+}
