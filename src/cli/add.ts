@@ -1,0 +1,100 @@
+/** `add`: sends one `.dcos` file to the registry. */
+import { Command, Option } from "commander";
+import { type BundleFile, openBundleFile } from "./bundle-file.ts";
+import { Interrupted } from "./cli-error.ts";
+import { addConnectionOptions, type ConnectionOptions } from "./connection.ts";
+import { type CliContext, type CommandFactory, isQuiet } from "./context.ts";
+import { printJson, printLine } from "./print.ts";
+import { createProgress, type Progress, type ProgressMode, progressModes } from "./progress.ts";
+import type { RegistryClient } from "./registry-client.ts";
+import { printable } from "./terminal.ts";
+import { withRegistry } from "./with-registry.ts";
+
+interface AddOptions extends ConnectionOptions {
+  readonly dcosFile: string;
+  readonly json?: boolean;
+  readonly progress: ProgressMode;
+}
+
+export const add: CommandFactory = (context) =>
+  addConnectionOptions(
+    new Command("add")
+      .description("Add a package to the registry, from its .dcos file")
+      .requiredOption("--dcos-file <file>", "the .dcos file that dcos-registry build has made")
+      .option("--json", "print the added packages as JSON")
+      .addOption(
+        new Option("--progress <mode>", "how to show progress, on stderr")
+          .choices(progressModes)
+          .default("auto"),
+      ),
+  ).action(async (options: AddOptions) => {
+    const bundle = await openBundleFile(options.dcosFile, context.workingDirectory);
+    try {
+      await withRegistry(options, context, (registry) => send(registry, bundle, options, context));
+    } finally {
+      await bundle.close();
+    }
+  });
+
+async function send(
+  registry: RegistryClient,
+  bundle: BundleFile,
+  options: AddOptions,
+  context: CliContext,
+): Promise<void> {
+  const { terminal, signal } = context;
+  const upload = createProgress(terminal, {
+    mode: isQuiet(context) ? "none" : options.progress,
+    label: "File Upload progress",
+    total: bundle.size,
+    subject: { type: "upload", file: options.dcosFile },
+  });
+  const say = (line: string) => {
+    if (!options.json && !isQuiet(context)) printLine(terminal, line);
+  };
+  const sending = readAndShow(bundle, upload, () =>
+    say("Package uploaded successfully. Please wait while it is being validated.."),
+  );
+  const added = await registry.add(sending, bundle.size, signal).catch((error) => {
+    throw signal.aborted ? interruptedUpload(options.dcosFile) : error;
+  });
+  if (options.json) return printJson(terminal, added.document);
+  printLine(terminal, "Added packages:");
+  for (const { name, version } of added.value) printLine(terminal, `\t ${name} ${version}`);
+  say("Note: It will take a couple of minutes for the packages to be added to the registry");
+  sayNext(added.value, context);
+}
+
+/** `taken` is called once the last byte has left for the socket, before the answer comes. */
+async function* readAndShow(
+  bundle: BundleFile,
+  upload: Progress,
+  taken: () => void,
+): AsyncGenerator<Uint8Array> {
+  let whole = false;
+  try {
+    yield* bundle.read((bytes) => upload.advance(bytes));
+    whole = true;
+  } finally {
+    if (!whole) upload.fail();
+  }
+  upload.finish();
+  taken();
+}
+
+function sayNext(
+  added: readonly { readonly name: string; readonly version: string }[],
+  context: CliContext,
+): void {
+  const [first] = added;
+  if (first === undefined || isQuiet(context)) return;
+  const command = `dcos-registry describe --package-name=${first.name} --package-version=${first.version}`;
+  context.terminal.stderr.write(printable(`Next: ${command}\n`));
+}
+
+function interruptedUpload(file: string): Interrupted {
+  return new Interrupted({
+    where: file,
+    hint: "run the same command again; adding a package that is already there changes nothing",
+  });
+}

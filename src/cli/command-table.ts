@@ -1,0 +1,41 @@
+/**
+ * The commands there are, each loaded only when it is asked for.
+ *
+ * Loading everything would make `--version` and `--help` several times slower, and `dcos` runs
+ * its plugins often. The summary here is the description of the command itself (a test compares).
+ */
+import type { CommandFactory } from "./context.ts";
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<CommandFactory>;
+}
+
+export const commandTable: readonly CommandEntry[] = [
+  {
+    name: "add",
+    summary: "Add a package to the registry, from its .dcos file",
+    load: async () => (await import("./add.ts")).add,
+  },
+  {
+    name: "describe",
+    summary: "Show a package of the registry: its state, images and assets",
+    load: async () => (await import("./describe.ts")).describe,
+  },
+  {
+    name: "list",
+    summary: "List the packages of the registry, the last added version first",
+    load: async () => (await import("./list.ts")).list,
+  },
+  {
+    name: "remove",
+    summary: "Remove a version of a package from the registry",
+    load: async () => (await import("./remove.ts")).remove,
+  },
+  {
+    name: "health",
+    summary: "Show whether the registry is healthy; exits with 0 when it is",
+    load: async () => (await import("./health.ts")).health,
+  },
+];
