@@ -15,8 +15,3 @@ export class BundleInvalid extends Error {
     this.hint = hint;
   }
 }
-
-/** Names from a hostile file, safe to print: control characters escaped, at most 120 characters. */
-export function quote(text: string): string {
-  return JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text);
-}

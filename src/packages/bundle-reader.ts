@@ -9,7 +9,7 @@ import { type Digest, hexOf } from "../oci/digest.ts";
 import { type ImageIndex, parseManifest } from "../oci/manifest.ts";
 import { mediaType } from "../oci/media-type.ts";
 import { DigestMismatch, ManifestInvalid, SizeMismatch } from "../oci/registry-error.ts";
-import { BundleInvalid, quote } from "./bundle-error.ts";
+import { BundleInvalid } from "./bundle-error.ts";
 import {
   dockerFile,
   indexFile,
@@ -19,6 +19,7 @@ import {
 } from "./bundle-layout.ts";
 import { ByteSource } from "./byte-source.ts";
 import { explainForeignEntry, explainForeignFile, explainForeignLayout } from "./foreign-format.ts";
+import { quote } from "./quote.ts";
 import { readTar, type TarEntry } from "./tar-reader.ts";
 
 /** Where blobs go. */

@@ -4,9 +4,10 @@
  * People hand over what they have: a page that a proxy answered, a compressed copy, an image archive.
  */
 import { inflateRawSync } from "node:zlib";
-import { BundleInvalid, quote } from "./bundle-error.ts";
+import { BundleInvalid } from "./bundle-error.ts";
 import { dockerFile, indexFile, layoutFile } from "./bundle-layout.ts";
 import type { ByteSource } from "./byte-source.ts";
+import { quote } from "./quote.ts";
 import type { TarHeader } from "./tar-header.ts";
 
 const zipStart = Buffer.from("PK\x03\x04");

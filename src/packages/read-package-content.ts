@@ -11,11 +11,13 @@ import { isManifestType, mediaType } from "../oci/media-type.ts";
 import { formatImageReference, parseImageReference } from "../oci/reference.ts";
 import { BlobUnknown, ManifestUnknown, RegistryError } from "../oci/registry-error.ts";
 import { isSafeFileName, parseAssetPath } from "./asset-file.ts";
-import { BundleInvalid, quote } from "./bundle-error.ts";
+import { BundleInvalid } from "./bundle-error.ts";
 import { type FileReference, fileReferences, imageReferences } from "./definition-files.ts";
 import type { PackageAsset, PackageContent, PackageImage } from "./package-content.ts";
 import type { PackageDefinition } from "./package-definition.ts";
 import { metadataTitle } from "./package-root.ts";
+import { parseMetadata } from "./parse-metadata.ts";
+import { quote } from "./quote.ts";
 
 /** Root index, metadata manifest and `metadata.json` may have this many bytes each. */
 export const maxDocumentBytes = 4 * 1024 * 1024;
@@ -196,9 +198,4 @@ function checkImages(definition: PackageDefinition, images: readonly PackageImag
       );
     }
   }
-}
-
-/** Until the rules of definitions are in: what the document says, unchecked. */
-function parseMetadata(bytes: Buffer): PackageDefinition {
-  return JSON.parse(bytes.toString("utf8")) as PackageDefinition;
 }

@@ -4,7 +4,8 @@
  * Written headers hold nothing that differs between two runs: no owner, no time. Read headers are
  * hostile: every field is checked before it is used. Depends on nothing but the error class.
  */
-import { BundleInvalid, quote } from "./bundle-error.ts";
+import { BundleInvalid } from "./bundle-error.ts";
+import { quote } from "./quote.ts";
 
 export const blockSize = 512;
 

@@ -4,8 +4,9 @@
  * Content is handed on as views of the chunks that came in, never copied, so the speed is that of
  * the source; the next entry is looked at only when the last was read or skipped (back-pressure).
  */
-import { BundleInvalid, quote } from "./bundle-error.ts";
+import { BundleInvalid } from "./bundle-error.ts";
 import type { ByteSource } from "./byte-source.ts";
+import { quote } from "./quote.ts";
 import { blockSize, isTarHeader, paddingOf, parseTarHeader, type TarHeader } from "./tar-header.ts";
 
 export interface TarEntry extends TarHeader {
