@@ -22,12 +22,6 @@ import type { Tags } from "./tags.ts";
 /** Digests checked at the same time. */
 const parallelChecks = 16;
 
-export interface PutOptions {
-  readonly tags?: readonly string[];
-  /** Set by publishing: link and tags then change with the package only. */
-  readonly ofPackage?: boolean;
-}
-
 export interface FoundManifest {
   readonly digest: Digest;
   readonly link: CommittedLink;
@@ -60,20 +54,38 @@ export class Manifests {
   async put(
     repository: RepositoryName,
     manifest: Manifest,
-    { tags = [], ofPackage = false }: PutOptions = {},
+    tags: readonly string[] = [],
   ): Promise<void> {
-    const { hidden, referrers, repositories, tags: tagStore } = this.#parts;
+    await this.link(repository, manifest);
+    await this.#parts.repositories.add(repository);
+    for (const tag of tags) await this.#parts.tags.write(repository, tag, manifest.digest);
+  }
+
+  /**
+   * Makes a manifest readable by its digest, without listing the repository or naming a tag.
+   *
+   * @param options.ofPackage the link then changes with the package only
+   * @throws {ManifestBlobUnknown}
+   */
+  async link(
+    repository: RepositoryName,
+    manifest: Manifest,
+    { ofPackage = false }: { ofPackage?: boolean } = {},
+  ): Promise<void> {
     const twin = schema2Twin(manifest);
-    const closure = await closureOf(manifest, (child) => this.#readChild(child.digest));
+    const closure = await this.closure(manifest);
     await this.#commit(repository, manifest, closure, {
       ...(ofPackage && { ofPackage }),
       ...(twin && { twin: twin.digest }),
     });
     if (twin) await this.#commit(repository, twin, closure, { twinOf: manifest.digest });
-    await referrers.add(repository, manifest);
-    await hidden.reveal(repository, closure.required);
-    await repositories.add(repository);
-    for (const tag of tags) await tagStore.write(repository, tag, manifest.digest, ofPackage);
+    await this.#parts.referrers.add(repository, manifest);
+    await this.#parts.hidden.reveal(repository, closure.required);
+  }
+
+  /** What `manifest` keeps alive, as far as it is here. */
+  closure(manifest: Manifest): Promise<Closure> {
+    return closureOf(manifest, (child) => this.#readChild(child.digest));
   }
 
   /** @param reference a digest, or a tag @throws {ManifestUnknown} */
@@ -110,6 +122,14 @@ export class Manifests {
     for (const tag of await this.#parts.tags.naming(repository, digest)) {
       await this.#parts.tags.delete(repository, tag, digest);
     }
+  }
+
+  /** Takes one tag away; the manifest stays. @throws {ManifestUnknown} */
+  async untag(repository: RepositoryName, tag: string): Promise<void> {
+    const { tags } = this.#parts;
+    if (await tags.isOfPackage(repository, tag)) throw new PackageContentProtected(`tag ${tag}`);
+    if (await tags.delete(repository, tag)) return;
+    throw new ManifestUnknown(`${repository} has no tag ${tag}`, { name: repository, tag });
   }
 
   async #commit(
@@ -161,7 +181,7 @@ export class Manifests {
       ? before
       : await links.write(repository, manifest.digest, before, { state: "pending", ...facts });
     await blobs.pushBytes(manifest.digest, manifest.bytes);
-    const absent = await this.#absent(closure.required);
+    const absent = await this.absent(closure.required);
     if (absent.length > 0) {
       await links.write(repository, manifest.digest, pending, { state: "deleted" }).catch(moved);
       throw new ManifestBlobUnknown(absent);
@@ -169,8 +189,8 @@ export class Manifests {
     await links.write(repository, manifest.digest, pending, { state: "committed", ...facts });
   }
 
-  /** Asked after the link was written: only then does the answer hold. */
-  async #absent(digests: ReadonlySet<Digest>): Promise<Digest[]> {
+  /** Which of these are not here. Asked after a root was written, the answer holds. */
+  async absent(digests: ReadonlySet<Digest>): Promise<Digest[]> {
     const all = [...digests];
     const absent: Digest[] = [];
     for (let start = 0; start < all.length; start += parallelChecks) {

@@ -12,6 +12,13 @@ import type { ObjectStore } from "../storage/object-store.ts";
 import { digestOfKey, layout } from "./layout.ts";
 import type { ManifestLinks } from "./manifest-link.ts";
 
+export interface ReferrerPage {
+  readonly descriptors: readonly Descriptor[];
+  readonly more: boolean;
+  /** Where the next page begins; may be an entry that is not visible any more. */
+  readonly last?: Digest;
+}
+
 export class Referrers {
   readonly #store: ObjectStore;
   readonly #documents: Documents;
@@ -35,12 +42,17 @@ export class Referrers {
     subject: Digest,
     last: Digest | undefined,
     limit: number,
-  ): Promise<{ descriptors: Descriptor[]; more: boolean }> {
+  ): Promise<ReferrerPage> {
     const prefix = layout.referrers(repository, subject);
     const after = last ? layout.referrer(repository, subject, last) : "";
     const page = await this.#store.list(prefix, { after, limit });
     const found = await Promise.all(page.keys.map((key) => this.#visible(repository, key)));
-    return { descriptors: found.filter((one) => one !== undefined), more: page.more };
+    const lastKey = page.keys.at(-1);
+    return {
+      descriptors: found.filter((one) => one !== undefined),
+      more: page.more,
+      ...(lastKey && { last: digestOfKey(lastKey) }),
+    };
   }
 
   async #visible(repository: RepositoryName, key: string): Promise<Descriptor | undefined> {

@@ -47,3 +47,14 @@ export class PackageContentProtected extends RegistryError {
     super(`${what} belongs to a package; it changes only by adding or removing packages`, { what });
   }
 }
+
+/** A package needs a tag that names something else. */
+export class TagTaken extends RegistryError {
+  readonly code = "CONFLICT";
+  constructor(repository: string, tag: string) {
+    super(`${repository}:${tag} is in use for other content; delete that tag first`, {
+      repository,
+      tag,
+    });
+  }
+}

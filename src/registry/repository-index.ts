@@ -1,10 +1,15 @@
 /** Which repositories there are: one document each, so that a page of names is one listing. */
 import type { RepositoryName } from "../oci/reference.ts";
-import { DocumentChanged, type Documents } from "../storage/document.ts";
+import type { Documents } from "../storage/document.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { layout, repositoryOfKey } from "./layout.ts";
 
 const remembered = 10_000;
+
+interface Repository {
+  readonly name: RepositoryName;
+  readonly ofPackage: boolean;
+}
 
 export class RepositoryIndex {
   readonly #store: ObjectStore;
@@ -17,14 +22,19 @@ export class RepositoryIndex {
     this.#documents = documents;
   }
 
-  async add(repository: RepositoryName): Promise<void> {
-    if (await this.has(repository)) return;
-    await this.#documents
-      .create(layout.repository(repository), { value: { name: repository } })
-      .catch((error: unknown) => {
-        if (!(error instanceof DocumentChanged)) throw error;
-      });
+  /** @param ofPackage whether publishing a package brought it; it then stays a package's */
+  async add(repository: RepositoryName, ofPackage = false): Promise<void> {
+    if (!ofPackage && (await this.has(repository))) return;
+    await this.#documents.update<Repository>(layout.repository(repository), (current) => {
+      if (current && (current.ofPackage || !ofPackage)) return undefined;
+      return { name: repository, ofPackage };
+    });
     this.#remember(repository);
+  }
+
+  async isOfPackage(repository: RepositoryName): Promise<boolean> {
+    const document = await this.#documents.read<Repository>(layout.repository(repository));
+    return document?.value.ofPackage ?? false;
   }
 
   async has(repository: RepositoryName): Promise<boolean> {

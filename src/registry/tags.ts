@@ -9,7 +9,7 @@ import type { RepositoryName } from "../oci/reference.ts";
 import type { Documents } from "../storage/document.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { layout } from "./layout.ts";
-import { PackageContentProtected } from "./registry-errors.ts";
+import { PackageContentProtected, TagTaken } from "./registry-errors.ts";
 
 export type Tag =
   | {
@@ -42,20 +42,34 @@ export class Tags {
     return value?.state === "live" ? value.digest : undefined;
   }
 
-  /** @throws {PackageContentProtected} when a package owns the tag and `ofPackage` is not set */
-  async write(
-    repository: RepositoryName,
-    tag: string,
-    digest: Digest,
-    ofPackage = false,
-  ): Promise<void> {
+  /** The last accepted writer wins. @throws {PackageContentProtected} when a package owns the tag */
+  async write(repository: RepositoryName, tag: string, digest: Digest): Promise<void> {
     await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
-      const same = current?.state === "live" && current.digest === digest;
-      const owned = current?.state === "live" && current.ofPackage === true;
-      if (owned && !ofPackage && !same) throw new PackageContentProtected(`tag ${tag}`);
-      if (same && (owned || !ofPackage)) return undefined;
-      return { state: "live", digest, ...(ofPackage && { ofPackage }) };
+      if (current?.state === "live") {
+        if (current.digest === digest) return undefined;
+        if (current.ofPackage) throw new PackageContentProtected(`tag ${tag}`);
+      }
+      return { state: "live", digest };
     });
+  }
+
+  /**
+   * Gives a tag to a package, for good.
+   *
+   * @returns whether it is new
+   * @throws {TagTaken} when it names something else
+   */
+  async claim(repository: RepositoryName, tag: string, digest: Digest): Promise<boolean> {
+    let created = false;
+    await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
+      created = current?.state !== "live";
+      if (current?.state === "live" && current.digest !== digest) {
+        throw new TagTaken(repository, tag);
+      }
+      if (!created && current?.state === "live" && current.ofPackage) return undefined;
+      return { state: "live", digest, ofPackage: true };
+    });
+    return created;
   }
 
   /**

@@ -52,10 +52,16 @@ export class Documents {
     this.#store = store;
   }
 
-  /** Sees every acknowledged write. @throws {ObjectDamaged} */
-  async read<T>(key: string): Promise<Document<T> | undefined> {
+  /**
+   * Sees every acknowledged write.
+   *
+   * @param known returned as it is when nothing has changed since
+   * @throws {ObjectDamaged}
+   */
+  async read<T>(key: string, known?: Document<T>): Promise<Document<T> | undefined> {
     const loaded = await this.#store.load(key);
-    return loaded && decode<T>(key, loaded.bytes, loaded.revision);
+    if (loaded === undefined || loaded.revision === known?.revision) return loaded && known;
+    return decode<T>(key, loaded.bytes, loaded.revision);
   }
 
   /** @throws {DocumentChanged} when the document exists already */

@@ -20,6 +20,16 @@ function newInstance(): string {
   return `${ownIdentity}_${instances}`;
 }
 
+export class LockHeld extends Error {
+  /** Of the process that holds the lock. */
+  readonly pid: string;
+  constructor(file: string, owner: string | undefined) {
+    super(`${file} is held by another process`);
+    this.name = "LockHeld";
+    this.pid = owner?.split("_")[1] ?? "unknown";
+  }
+}
+
 export class FileLocks {
   readonly #directory: string;
   /** Waiters of this process queue here, so that they do not poll the directory. */
@@ -45,7 +55,7 @@ export class FileLocks {
   }
 
   async #locked<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const release = await this.#acquire(path.join(this.#directory, name));
+    const release = await this.acquire(name, patienceMs).catch(explain);
     try {
       return await work();
     } finally {
@@ -53,13 +63,21 @@ export class FileLocks {
     }
   }
 
-  async #acquire(file: string): Promise<() => Promise<void>> {
+  /**
+   * Takes a lock for as long as the caller likes.
+   *
+   * @returns a function that gives it back
+   * @throws {LockHeld} when its living owner did not give it back in time
+   */
+  async acquire(name: string, patience: number): Promise<() => Promise<void>> {
+    const file = path.join(this.#directory, name);
     const instance = newInstance();
-    const deadline = performance.now() + patienceMs;
+    const deadline = performance.now() + patience;
     for (let pauseMs = 0.2; ; pauseMs = Math.min(pauseMs * 2, 20)) {
       if (await link(instance, file)) return () => unlink(file);
-      if (performance.now() > deadline) throw new StoreUnavailable(`${file} stays locked`);
-      if (!(await this.#breakStale(file))) await sleep(pauseMs * (0.5 + Math.random()));
+      if (await this.#breakStale(file)) continue;
+      if (performance.now() >= deadline) throw new LockHeld(file, await target(file));
+      await sleep(pauseMs * (0.5 + Math.random()));
     }
   }
 
@@ -80,6 +98,11 @@ export class FileLocks {
     const claimant = await target(file);
     return claimant !== undefined && !isAlive(claimant) && this.#claim(claimant);
   }
+}
+
+function explain(cause: unknown): never {
+  if (cause instanceof LockHeld) throw new StoreUnavailable(cause.message, { cause });
+  throw cause;
 }
 
 /** The outcome belongs to the caller of `hold`; those queued behind it only wait for the end. */
