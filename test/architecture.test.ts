@@ -16,6 +16,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   identity: ["oci", "storage"],
   tls: ["oci", "storage"],
   cluster: ["oci", "storage"],
+  config: ["oci", "cluster"],
   http: ["oci", "storage", "registry", "packages", "catalog", "identity", "tls", "cluster"],
   cli: ["oci", "packages"],
 };

@@ -1,0 +1,159 @@
+/**
+ * The one table of the server's options.
+ *
+ * Flag, environment variable, place in the configuration file, validation, help text and the table
+ * in CONTRIBUTING.md all follow from a row here, so none of them can disagree with another.
+ */
+import type { SchemaObject } from "ajv";
+
+export interface Option {
+  /** Place in the configuration file; flag and variable are made from it. */
+  readonly pointer: `/${string}`;
+  /** JSON schema of the value; `default` stands here, `format` names a check of formats.ts. */
+  readonly schema: SchemaObject;
+  /** What help prints behind the flag; none for switches. */
+  readonly value?: string;
+  readonly summary: string;
+  /** The default in words, where it follows from other options. */
+  readonly otherwise?: string;
+  /** False for what makes no sense inside the file itself. */
+  readonly inFile?: false;
+}
+
+const MiB = 1024 * 1024;
+const file: SchemaObject = { type: "string", minLength: 1, format: "file" };
+
+/** In the order in which help prints them. */
+export const options: readonly Option[] = [
+  {
+    pointer: "/config",
+    schema: file,
+    value: "FILE",
+    summary: "JSON file with the options below; variables and flags win over it",
+    inFile: false,
+  },
+  {
+    pointer: "/listen",
+    schema: { type: "string", format: "address", default: "127.0.0.1:8443" },
+    value: "HOST:PORT",
+    summary: "where to serve HTTPS; 0.0.0.0:443 for every address of the machine",
+  },
+  {
+    pointer: "/storage",
+    schema: { type: "string", minLength: 1, format: "directory", default: "./data" },
+    value: "DIRECTORY",
+    summary: "where everything is kept",
+  },
+  {
+    pointer: "/service/name",
+    schema: { type: "string", format: "service-name", default: "dcos-registry" },
+    value: "NAME",
+    summary: "name of the service in DC/OS; setting it makes its load-balanced name the public one",
+  },
+  {
+    pointer: "/public-url",
+    schema: { type: "string", format: "https-url" },
+    value: "URL",
+    summary: "base of the URLs that /repo hands out",
+    otherwise: "the service's load-balanced name if it was set, else the listen address",
+  },
+  {
+    pointer: "/image-host",
+    schema: { type: "string", format: "image-host" },
+    value: "HOST[:PORT]",
+    summary: "registry host in image references that /repo hands out",
+    otherwise: "host and port of the public URL",
+  },
+  {
+    pointer: "/tls/cert",
+    schema: file,
+    value: "FILE",
+    summary: "server certificate, PEM; may hold its chain",
+    otherwise: "a development CA in <storage>/tls",
+  },
+  { pointer: "/tls/key", schema: file, value: "FILE", summary: "its private key, PEM" },
+  {
+    pointer: "/tls/ca",
+    schema: file,
+    value: "FILE",
+    summary: "intermediate certificates to serve behind the certificate, PEM",
+  },
+  {
+    pointer: "/htpasswd",
+    schema: file,
+    value: "FILE",
+    summary: "users who may write; bcrypt only (htpasswd -B)",
+  },
+  {
+    pointer: "/token-file",
+    schema: file,
+    value: "FILE",
+    summary: "tokens that may write, one a line",
+  },
+  {
+    pointer: "/read-only",
+    schema: { type: "boolean", default: false },
+    summary: "refuse every write",
+  },
+  {
+    pointer: "/workers",
+    schema: { type: "integer", minimum: 1, maximum: 64, default: 1 },
+    value: "N",
+    summary: "number of processes that serve",
+  },
+  {
+    pointer: "/metrics/listen",
+    schema: { type: "string", format: "address" },
+    value: "HOST:PORT",
+    summary: "where to serve /metrics, by plain HTTP",
+    otherwise: "not served",
+  },
+  {
+    pointer: "/log/level",
+    schema: {
+      type: "string",
+      enum: ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
+      default: "info",
+    },
+    value: "LEVEL",
+    summary: "trace, debug, info, warn, error, fatal or silent",
+  },
+  {
+    pointer: "/limits/manifest-bytes",
+    schema: { type: "integer", minimum: 4 * MiB, maximum: 64 * MiB, default: 8 * MiB },
+    value: "BYTES",
+    summary: "largest manifest that is accepted, 4 to 64 MiB",
+  },
+  {
+    pointer: "/limits/bundle-bytes",
+    schema: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 },
+    value: "BYTES",
+    summary: "largest .dcos file that is accepted; 0 for any",
+  },
+  {
+    pointer: "/packages/retain-days",
+    schema: { type: "integer", minimum: 0, maximum: 36_500, default: 30 },
+    value: "DAYS",
+    summary: "how long agents can still pull what belonged to a removed package",
+  },
+  {
+    pointer: "/upload/expiry-hours",
+    schema: { type: "integer", minimum: 1, maximum: 8_760, default: 24 },
+    value: "HOURS",
+    summary: "how long an unfinished upload can be continued",
+  },
+];
+
+/** `/tls/cert` → `tls-cert`, written `--tls-cert`. */
+export function flagOf({ pointer }: Option): string {
+  return pointer.slice(1).replaceAll("/", "-");
+}
+
+/** `/tls/cert` → `DCOS_REGISTRY_TLS_CERT`. */
+export function variableOf(option: Option): string {
+  return `DCOS_REGISTRY_${flagOf(option).replaceAll("-", "_").toUpperCase()}`;
+}
+
+export function isSwitch({ schema }: Option): boolean {
+  return schema["type"] === "boolean";
+}

@@ -1,0 +1,137 @@
+/**
+ * Validation of options: one JSON schema made from the table, and words for what it finds.
+ *
+ * Messages never repeat a value, so that a secret put in the wrong place stays out of logs.
+ */
+import { Ajv, type ErrorObject, type SchemaObject } from "ajv";
+import { parseImageReference } from "../oci/reference.ts";
+import { parseAddress } from "./address.ts";
+import { nearest } from "./nearest.ts";
+import { flagOf, type Option, options } from "./options.ts";
+
+/** One thing that is wrong; `pointer` is the place in the configuration file's shape. */
+export interface Problem {
+  readonly pointer: string;
+  readonly message: string;
+}
+
+interface Format {
+  readonly accepts: (text: string) => boolean;
+  readonly wanted: string;
+}
+
+const formats: Readonly<Record<string, Format>> = {
+  address: {
+    accepts: (text) => parseAddress(text) !== undefined,
+    wanted: "must be HOST:PORT, for example 127.0.0.1:8443, [::1]:8443 or 0.0.0.0:443",
+  },
+  directory: {
+    accepts: (text) => !/^[a-z0-9+.-]+:\/\//i.test(text) && !text.includes("\0"),
+    wanted: "must be a directory of this machine",
+  },
+  file: { accepts: (text) => !text.includes("\0"), wanted: "must be a file of this machine" },
+  "https-url": {
+    accepts: isPublicUrl,
+    wanted: "must be an https:// URL without user, query and fragment",
+  },
+  "image-host": {
+    accepts: isImageHost,
+    wanted: "must be HOST or HOST:PORT, as in front of an image's name",
+  },
+  "service-name": {
+    accepts: (text) => text.length <= 253 && /^\/?[a-z0-9-]+(?:[./][a-z0-9-]+)*$/.test(text),
+    wanted: "must be a Marathon app id: lower-case letters, digits, '-', '.' and '/'",
+  },
+};
+
+function isPublicUrl(text: string): boolean {
+  if (!/^https:\/\/[^\s?#@\\]+$/.test(text) || !URL.canParse(text)) return false;
+  return new URL(text).hostname !== "";
+}
+
+function isImageHost(text: string): boolean {
+  try {
+    return parseImageReference(`${text}/name`).host === text;
+  } catch {
+    return false;
+  }
+}
+
+const validate = new Ajv({
+  allErrors: true,
+  formats: Object.fromEntries(
+    Object.entries(formats).map(([name, { accepts }]) => [name, accepts]),
+  ),
+}).compile(fileSchema(options));
+
+/** Everything that is wrong with `document`, which has the shape of the configuration file. */
+export function problemsOf(document: unknown): Problem[] {
+  if (validate(document)) return [];
+  return (validate.errors ?? []).map((error) => ({
+    pointer: error.instancePath,
+    message: describe(error),
+  }));
+}
+
+function fileSchema(rows: readonly Option[]): SchemaObject {
+  const root = objectSchema();
+  for (const { pointer, schema } of rows) {
+    const names = pointer.slice(1).split("/");
+    const last = names.pop() ?? "";
+    let at = root;
+    for (const name of names) {
+      at.properties[name] ??= objectSchema();
+      at = at.properties[name] as ObjectSchema;
+    }
+    at.properties[last] = schema;
+  }
+  return root;
+}
+
+interface ObjectSchema extends SchemaObject {
+  properties: Record<string, SchemaObject>;
+}
+
+function objectSchema(): ObjectSchema {
+  return { type: "object", additionalProperties: false, properties: {} };
+}
+
+function describe(error: ErrorObject): string {
+  const { keyword, params, instancePath } = error;
+  switch (keyword) {
+    case "additionalProperties":
+      return unknownName(instancePath, String(params["additionalProperty"]));
+    case "format":
+      return formats[String(params["format"])]?.wanted ?? "is malformed";
+    case "enum":
+      return `must be one of ${(params["allowedValues"] as unknown[]).join(", ")}`;
+    case "type":
+      return typeWords.get(String(params["type"])) ?? "is of the wrong type";
+    case "minimum":
+      return `must be at least ${params["limit"]}`;
+    case "maximum":
+      return `must be at most ${params["limit"]}`;
+    case "minLength":
+      return "must not be empty";
+    default:
+      return error.message ?? "is not valid";
+  }
+}
+
+const typeWords = new Map([
+  ["boolean", "must be true or false"],
+  ["integer", "must be a whole number"],
+  ["string", "must be a string"],
+  ["object", "must be an object"],
+]);
+
+function unknownName(parent: string, name: string): string {
+  const wanted = `${parent}/${name}`.slice(1);
+  const known = options.filter(({ inFile }) => inFile !== false);
+  const meant = nearest(
+    wanted.replaceAll("/", "-"),
+    known.map((option) => flagOf(option)),
+  );
+  const pointer = known.find((option) => flagOf(option) === meant)?.pointer;
+  return `unknown option "${name}"${pointer ? `; did you mean ${pointer}?` : ""}`;
+}
