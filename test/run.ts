@@ -5,7 +5,7 @@
  * start real docker, skopeo, podman and so on. Names given behind that select files by substring.
  * Skips are listed with their reasons, so that a green run says what it did not look at.
  */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -13,6 +13,7 @@ import { run } from "node:test";
 import { spec } from "node:test/reporters";
 
 const here = import.meta.dirname;
+const sources = path.resolve(here, "../../test");
 const real = process.argv.includes("--real");
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 
@@ -20,6 +21,8 @@ async function testFiles(): Promise<string[]> {
   const names = await readdir(here, { recursive: true });
   return names
     .filter((name) => name.endsWith(".test.js"))
+    // What was compiled from a source that is gone since is no test any more.
+    .filter((name) => existsSync(path.join(sources, name.replace(/\.js$/, ".ts"))))
     .filter((name) => name.startsWith(`real${path.sep}`) === real)
     .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
     .sort()
