@@ -19,14 +19,16 @@ const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("
 
 async function testFiles(): Promise<string[]> {
   const names = await readdir(here, { recursive: true });
-  return names
-    .filter((name) => name.endsWith(".test.js"))
-    // What was compiled from a source that is gone since is no test any more.
-    .filter((name) => existsSync(path.join(sources, name.replace(/\.js$/, ".ts"))))
-    .filter((name) => name.startsWith(`real${path.sep}`) === real)
-    .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
-    .sort()
-    .map((name) => path.join(here, name));
+  return (
+    names
+      .filter((name) => name.endsWith(".test.js"))
+      // What was compiled from a source that is gone since is no test any more.
+      .filter((name) => existsSync(path.join(sources, name.replace(/\.js$/, ".ts"))))
+      .filter((name) => name.startsWith(`real${path.sep}`) === real)
+      .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+      .sort()
+      .map((name) => path.join(here, name))
+  );
 }
 
 function failureType(error: Error): unknown {
