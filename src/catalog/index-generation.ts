@@ -1,0 +1,164 @@
+/**
+ * All forms of the package index for one state of the catalogue.
+ *
+ * A package is rendered once, and again only when it changes; a form is the list of those renderings
+ * that its reader may see. What a reader says of its DC/OS version counts only as far as it decides
+ * between packages, so no stream of invented versions makes this grow.
+ */
+import { setImmediate } from "node:timers/promises";
+import { digestOf } from "../oci/digest.ts";
+import { compareDcosVersions, type DcosVersion, parseDcosVersion } from "./dcos-version.ts";
+import { downgradeEntry } from "./entry-downgrade.ts";
+import { IndexFile, type RenderedEntry } from "./index-file.ts";
+import type { CatalogSnapshot, PublishedPackage } from "./package-record.ts";
+import { repositoryEntry, type ServedLocations } from "./repository-entry.ts";
+
+export interface IndexVariant {
+  /** The repository version that the reader understands. */
+  readonly repoVersion: 3 | 4 | 5;
+  /** As the reader states it, hostile; unknown or absent means that nothing is held back. */
+  readonly dcosVersion?: string;
+  /** Only the versions of this package. */
+  readonly packageName?: string;
+}
+
+interface Renderings {
+  readonly published: PublishedPackage;
+  readonly minimum: DcosVersion;
+  readonly current: RenderedEntry;
+  /** Made when the first reader of version 3 comes. */
+  downgraded?: RenderedEntry;
+}
+
+/** A package that could not be rendered, and is therefore missing from the index. */
+export interface LeftOut {
+  readonly name: string;
+  readonly version: string;
+  readonly cause: unknown;
+}
+
+const keptFiles = 32;
+const renderedAtOnce = 16;
+
+export class IndexGeneration {
+  readonly id: string;
+  readonly leftOut: readonly LeftOut[];
+  /** Sorted by name, newest first. */
+  readonly #packages: readonly Renderings[];
+  readonly #byKey: ReadonlyMap<string, Renderings>;
+  /** Distinct minimum versions, ascending. */
+  readonly #minima: readonly DcosVersion[];
+  readonly #files = new Map<string, IndexFile>();
+  readonly #locations: ServedLocations;
+
+  private constructor(
+    id: string,
+    packages: readonly Renderings[],
+    leftOut: readonly LeftOut[],
+    locations: ServedLocations,
+  ) {
+    this.id = id;
+    this.leftOut = leftOut;
+    this.#packages = packages;
+    this.#locations = locations;
+    this.#byKey = new Map(packages.map((one) => [keyOf(one.published), one]));
+    this.#minima = distinct(packages.map(({ minimum }) => minimum));
+  }
+
+  /** Renders what `previous` does not have yet, in turns with other work of this process. */
+  static async build(
+    { generation, packages }: CatalogSnapshot,
+    locations: ServedLocations,
+    previous?: IndexGeneration,
+  ): Promise<IndexGeneration> {
+    const known = previous ? previous.#byKey : new Map<string, Renderings>();
+    const rendered: Renderings[] = [];
+    const leftOut: LeftOut[] = [];
+    for (const [position, published] of [...packages].sort(byNameNewestFirst).entries()) {
+      if (position % renderedAtOnce === renderedAtOnce - 1) await setImmediate();
+      try {
+        rendered.push(known.get(keyOf(published)) ?? render(published, locations));
+      } catch (cause) {
+        const { name, version } = published.record.definition;
+        leftOut.push({ name, version, cause });
+      }
+    }
+    return new IndexGeneration(generation, rendered, leftOut, locations);
+  }
+
+  get packageCount(): number {
+    return this.#packages.length;
+  }
+
+  file(variant: IndexVariant): IndexFile {
+    const { repoVersion, packageName = "" } = variant;
+    const rank = this.#rank(variant.dcosVersion);
+    const key = `${repoVersion} ${rank} ${packageName}`;
+    const known = this.#files.get(key);
+    const file = known ?? this.#select(repoVersion, rank, packageName);
+    // Insertion order is the order of use: the first key is the one to let go.
+    this.#files.delete(key);
+    this.#files.set(key, file);
+    const [oldest] = this.#files.keys();
+    if (this.#files.size > keptFiles && oldest !== undefined) this.#files.delete(oldest);
+    return file;
+  }
+
+  /** How many of the distinct minimum versions a cluster satisfies. */
+  #rank(dcosVersion: string | undefined): number {
+    const version = dcosVersion === undefined ? undefined : parseDcosVersion(dcosVersion);
+    if (version === undefined) return this.#minima.length;
+    return this.#minima.filter((minimum) => compareDcosVersions(minimum, version) <= 0).length;
+  }
+
+  #select(repoVersion: 3 | 4 | 5, rank: number, packageName: string): IndexFile {
+    const limit = this.#minima[rank - 1];
+    const visible = this.#packages.filter(({ published, minimum }) => {
+      const { name, packagingVersion } = published.record.definition;
+      if (packageName !== "" && name !== packageName) return false;
+      if (repoVersion < 5 && packagingVersion === "5.0") return false;
+      return limit !== undefined && compareDcosVersions(minimum, limit) <= 0;
+    });
+    return new IndexFile(
+      visible.map((one) => (repoVersion === 3 ? this.#downgraded(one) : one.current)),
+    );
+  }
+
+  #downgraded(one: Renderings): RenderedEntry {
+    one.downgraded ??= serialised(downgradeEntry(repositoryEntry(one.published, this.#locations)));
+    return one.downgraded;
+  }
+}
+
+/** Content and place in the order: all that an entry depends on, the configuration aside. */
+function keyOf({ record, releaseVersion }: PublishedPackage): string {
+  return `${record.root} ${releaseVersion}`;
+}
+
+function render(published: PublishedPackage, locations: ServedLocations): Renderings {
+  const { minDcosReleaseVersion = "0" } = published.record.definition;
+  return {
+    published,
+    minimum: parseDcosVersion(minDcosReleaseVersion) ?? [],
+    current: serialised(repositoryEntry(published, locations)),
+  };
+}
+
+function serialised(entry: object): RenderedEntry {
+  const bytes = Buffer.from(JSON.stringify(entry));
+  return { bytes, digest: digestOf(bytes) };
+}
+
+export function byNameNewestFirst(left: PublishedPackage, right: PublishedPackage): number {
+  const [a, b] = [left.record.definition.name, right.record.definition.name];
+  if (a !== b) return a < b ? -1 : 1;
+  return right.releaseVersion - left.releaseVersion;
+}
+
+function distinct(versions: readonly DcosVersion[]): DcosVersion[] {
+  return [...versions]
+    .sort(compareDcosVersions)
+    .filter(
+      (version, at, all) => at === 0 || compareDcosVersions(version, all[at - 1] ?? []) !== 0,
+    );
+}
