@@ -1,0 +1,147 @@
+/**
+ * `/package/add`, `/describe`, `/list` and `/remove`: managing packages in Cosmos' RPC style.
+ *
+ * Names travel in bodies, not in paths. Adding and removing ask the guard first, before a byte of
+ * the body is read; describing and listing are open to everybody, as `/repo` is.
+ */
+import type { IncomingMessage } from "node:http";
+import { type RequestHandler, Router } from "express";
+import type { AddedPackage, Catalog } from "../catalog/catalog.ts";
+import { PackageNotFound, VersionNotFound } from "../catalog/catalog-error.ts";
+import { byNameNewestFirst } from "../catalog/index-generation.ts";
+import type { PublishedPackage } from "../catalog/package-record.ts";
+import { repositoryEntry, type ServedLocations } from "../catalog/repository-entry.ts";
+import { assetUrl, imageReference } from "../catalog/served-names.ts";
+import { parseDigest } from "../oci/digest.ts";
+import { essence } from "../oci/media-type.ts";
+import { sendResult } from "./cosmos-envelope.ts";
+import { isJson, optionalText, readJson, requiredText } from "./json-body.ts";
+import { MethodNotAllowed, RequestInvalid } from "./request-error.ts";
+
+/** Lets a request write, or throws: with code UNAUTHORIZED and a `challenge`, or DENIED. */
+export type WriteGuard = (
+  request: IncomingMessage,
+  action: { readonly repository?: string },
+) => Promise<unknown>;
+
+export interface PackageRoutesOptions {
+  readonly catalog: Catalog;
+  readonly locations: ServedLocations;
+  readonly guard: WriteGuard;
+}
+
+const bundleTypes: ReadonlySet<string> = new Set(["application/octet-stream", "application/x-tar"]);
+
+export function packageRoutes({ catalog, locations, guard }: PackageRoutesOptions): Router {
+  const router = Router({ caseSensitive: true });
+  router.post("/package/add", addPackage(catalog, guard));
+  router.post("/package/describe", describePackage(catalog, locations));
+  router.post("/package/list", listPackages(catalog));
+  router.post("/package/remove", removePackage(catalog, guard));
+  router.all(
+    ["add", "describe", "list", "remove"].map((name) => `/package/${name}`),
+    () => {
+      throw new MethodNotAllowed("POST");
+    },
+  );
+  return router;
+}
+
+function addPackage(catalog: Catalog, guard: WriteGuard): RequestHandler {
+  return async (request, response) => {
+    await guard(request, {});
+    const leaving = new AbortController();
+    const leave = () => leaving.abort(new Error("the client closed the connection"));
+    response.once("close", leave);
+    try {
+      const added = await receivePackage(catalog, request, leaving.signal);
+      const packages = [{ ...summaryOf(added), created: added.created }];
+      await sendResult(request, response, "add-response", { packages });
+    } finally {
+      response.off("close", leave);
+    }
+  };
+}
+
+/** A bundle as the body, or the root of what was pushed before. */
+async function receivePackage(
+  catalog: Catalog,
+  request: IncomingMessage,
+  signal: AbortSignal,
+): Promise<AddedPackage> {
+  const { "content-type": type = "", "content-encoding": encoding } = request.headers;
+  if (encoding !== undefined && encoding !== "identity") {
+    throw new RequestInvalid("Content-Encoding", "the bundle is sent as it is");
+  }
+  if (isJson(type)) {
+    return catalog.publish(parseDigest(requiredText(await readJson(request), "root")));
+  }
+  if (!bundleTypes.has(essence(type))) {
+    throw new RequestInvalid("Content-Type", `${[...bundleTypes].join(", ")} or application/json`);
+  }
+  // The connection must survive a refusal, or the client never reads it.
+  return catalog.ingest(request.iterator({ destroyOnReturn: false }), signal);
+}
+
+function describePackage(catalog: Catalog, locations: ServedLocations): RequestHandler {
+  return async (request, response) => {
+    const fields = await readJson(request);
+    const name = requiredText(fields, "packageName");
+    const found = await findPackage(catalog, name, optionalText(fields, "packageVersion"));
+    const { assets, images } = found.record;
+    await sendResult(request, response, "describe-response", {
+      ...summaryOf(found),
+      package: repositoryEntry(found, locations),
+      images: images.map((image) => ({
+        reference: image.reference,
+        image: imageReference(locations.imageHost, image),
+        digest: image.descriptor.digest,
+      })),
+      assets: assets.map(({ path, digest, size }) => ({
+        url: assetUrl(locations.publicUrl, path),
+        digest,
+        size,
+      })),
+    });
+  };
+}
+
+/** Without a version: the one added last. */
+async function findPackage(
+  catalog: Catalog,
+  name: string,
+  version: string | undefined,
+): Promise<PublishedPackage> {
+  const { packages } = await catalog.snapshot();
+  const [found] = packages
+    .filter(({ record }) => record.definition.name === name)
+    .filter(({ record }) => version === undefined || record.definition.version === version)
+    .sort(byNameNewestFirst);
+  if (found) return found;
+  throw version === undefined ? new PackageNotFound(name) : new VersionNotFound(name, version);
+}
+
+function listPackages(catalog: Catalog): RequestHandler {
+  return async (request, response) => {
+    await readJson(request);
+    const { packages } = await catalog.snapshot();
+    const sorted = [...packages].sort(byNameNewestFirst).map(summaryOf);
+    await sendResult(request, response, "list-response", { packages: sorted });
+  };
+}
+
+function removePackage(catalog: Catalog, guard: WriteGuard): RequestHandler {
+  return async (request, response) => {
+    await guard(request, {});
+    const fields = await readJson(request);
+    const packageName = requiredText(fields, "packageName");
+    const removed = await catalog.remove(packageName, requiredText(fields, "packageVersion"));
+    const { name, version } = removed.record.definition;
+    await sendResult(request, response, "remove-response", { packages: [{ name, version }] });
+  };
+}
+
+function summaryOf({ record, releaseVersion }: PublishedPackage) {
+  const { name, version } = record.definition;
+  return { name, version, releaseVersion, root: record.root, status: "Added" };
+}

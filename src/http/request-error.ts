@@ -1,0 +1,61 @@
+/** What can be wrong with a request before its meaning is looked at, in Cosmos' words where it has some. */
+export abstract class RequestError extends Error {
+  abstract readonly code:
+    | "NotFound"
+    | "MethodNotAllowed"
+    | "RequestTooLarge"
+    | "json_error"
+    | "not_valid";
+  readonly data: Readonly<Record<string, unknown>>;
+  /** Headers that belong to the answer. */
+  readonly headers: Readonly<Record<string, string>> = {};
+
+  constructor(message: string, data: Record<string, unknown> = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.data = data;
+  }
+}
+
+/** Nothing stands at this path. */
+export class NotFound extends RequestError {
+  readonly code = "NotFound";
+  constructor() {
+    super("There is nothing here");
+  }
+}
+
+export class MethodNotAllowed extends RequestError {
+  readonly code = "MethodNotAllowed";
+  override readonly headers: Readonly<Record<string, string>>;
+
+  /** @param allowed for the `Allow` header: `GET, HEAD` */
+  constructor(allowed: string) {
+    super(`Only ${allowed} can be used here`, { allowed });
+    this.headers = { Allow: allowed };
+  }
+}
+
+export class RequestTooLarge extends RequestError {
+  readonly code = "RequestTooLarge";
+  /** @param limit in bytes */
+  constructor(limit: number) {
+    super(`The request's body may have ${limit} bytes at most`, { limit });
+  }
+}
+
+/** A body that is no JSON object. */
+export class JsonInvalid extends RequestError {
+  readonly code = "json_error";
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`Json parsing failure '${reason}'`, { type: "parse", reason }, options);
+  }
+}
+
+/** A header or field that breaks a rule. */
+export class RequestInvalid extends RequestError {
+  readonly code = "not_valid";
+  constructor(item: string, rule: string) {
+    super(`Item ${item} deemed invalid by rule: ${rule}`, { item, rule });
+  }
+}
