@@ -42,7 +42,7 @@ export function sendResult(
 }
 
 export function describeError(error: unknown): CosmosError {
-  if (!isCodedError(error)) {
+  if (!isCodedError(error) || statusOf(error.code) === 500) {
     const message = "The registry failed to answer; its log says why";
     return { type: "unhandled_exception", message, data: null };
   }
@@ -79,10 +79,13 @@ export function cosmosErrors(report: ReportError): ErrorRequestHandler {
 
 function errorHeaders(error: unknown): Record<string, string> {
   if (!isCodedError(error)) return {};
-  const [headers, challenge] = [fieldOf(error, "headers"), fieldOf(error, "challenge")];
+  const [headers, challenge, seconds] = ["headers", "challenge", "retryAfterSeconds"].map((name) =>
+    fieldOf(error, name),
+  );
   return {
     ...(typeof headers === "object" && headers),
     ...(typeof challenge === "string" && { "WWW-Authenticate": challenge }),
+    ...(typeof seconds === "number" && { "Retry-After": String(seconds) }),
   };
 }
 

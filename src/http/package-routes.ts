@@ -17,12 +17,7 @@ import { essence } from "../oci/media-type.ts";
 import { sendResult } from "./cosmos-envelope.ts";
 import { isJson, optionalText, readJson, requiredText } from "./json-body.ts";
 import { MethodNotAllowed, RequestInvalid } from "./request-error.ts";
-
-/** Lets a request write, or throws: with code UNAUTHORIZED and a `challenge`, or DENIED. */
-export type WriteGuard = (
-  request: IncomingMessage,
-  action: { readonly repository?: string },
-) => Promise<unknown>;
+import type { WriteGuard } from "./write-guard.ts";
 
 export interface PackageRoutesOptions {
   readonly catalog: Catalog;

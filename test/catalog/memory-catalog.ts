@@ -12,14 +12,9 @@ import {
 import type { CatalogSnapshot, PublishedPackage } from "../../src/catalog/package-record.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { ManifestUnknown } from "../../src/oci/registry-error.ts";
+import { BundleInvalid } from "../../src/packages/bundle-error.ts";
 import type { PackageAsset } from "../../src/packages/package-content.ts";
 import { type PackageParts, publishedPackage } from "./published-package.ts";
-
-/** Stands for the error of the bundle reader: any coded error with findings and a hint. */
-export class UnreadableBundle extends Error {
-  readonly code = "BUNDLE_INVALID";
-  readonly hint = "build it again";
-}
 
 export class MemoryCatalog implements Catalog {
   /** When set, reading fails with it. */
@@ -48,7 +43,8 @@ export class MemoryCatalog implements Catalog {
     const chunks: Uint8Array[] = [];
     for await (const chunk of bundle) {
       signal.throwIfAborted();
-      if (chunks.length === 0 && chunk[0] !== 0x7b) throw new UnreadableBundle("not a bundle");
+      if (chunks.length === 0 && chunk[0] !== 0x7b)
+        throw new BundleInvalid("not a bundle", { hint: "build it again" });
       chunks.push(chunk);
     }
     return this.publish(this.push(JSON.parse(Buffer.concat(chunks).toString())));

@@ -1,35 +1,36 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { after, beforeEach, describe, it } from "node:test";
 import { errorMediaType } from "../../src/http/cosmos-envelope.ts";
 import { packageRoutes } from "../../src/http/package-routes.ts";
+import type { WriteGuard } from "../../src/http/write-guard.ts";
+import { TooManyLogins, Unauthorized } from "../../src/identity/identity-error.ts";
+import type { Principal } from "../../src/identity/principal.ts";
 import { digestOf } from "../../src/oci/digest.ts";
-import { MemoryCatalog, UnreadableBundle } from "../catalog/memory-catalog.ts";
+import { BundleInvalid } from "../../src/packages/bundle-error.ts";
+import { ObjectDamaged, StoreFull, StoreUnavailable } from "../../src/storage/store-error.ts";
+import { MemoryCatalog } from "../catalog/memory-catalog.ts";
 import type { PackageParts } from "../catalog/published-package.ts";
 import { type Ask, type Received, startRouters, type TestServer } from "./test-server.ts";
 
 const locations = { publicUrl: "https://registry.test", imageHost: "registry.test:443" };
 const jsonType = "application/json;charset=utf-8";
 
-class Refused extends Error {
-  readonly code = "UNAUTHORIZED";
-  readonly detail = { reason: "no credentials" };
-  readonly challenge = 'Bearer realm="https://registry.test/v2/token"';
-}
+const operator: Principal = { subject: "ops", access: "all" };
+const challenge = 'Bearer realm="https://registry.test/v2/token"';
 
 describe("/package", () => {
   let catalog: MemoryCatalog;
   let server: TestServer;
-  let guard: (request: IncomingMessage) => Promise<unknown>;
+  let guard: WriteGuard;
   const open: TestServer[] = [];
 
   beforeEach(async () => {
     catalog = new MemoryCatalog();
-    guard = async () => "an operator";
+    guard = async () => operator;
     server = await startRouters(
-      packageRoutes({ catalog, locations, guard: (request) => guard(request) }),
+      packageRoutes({ catalog, locations, guard: (...asked) => guard(...asked) }),
     );
     open.push(server);
   });
@@ -237,6 +238,18 @@ describe("/package", () => {
       data: null,
     });
     assert.deepEqual(server.faults, [catalog.failure]);
+    server.faults.length = 0;
+    catalog.failure = new ObjectDamaged("catalog/secret", "no JSON");
+    const answer = await post("list", {});
+    assert.doesNotMatch(answer.body.toString(), /secret/);
+    assert.deepEqual(server.faults, [catalog.failure]);
+  });
+
+  it("passes on that the storage is full or gone", async () => {
+    catalog.failure = new StoreFull();
+    assert.equal((await post("list", {})).status, 507);
+    catalog.failure = new StoreUnavailable("no answer");
+    assert.equal((await post("list", {})).status, 503);
   });
 
   describe("bad requests", () => {
@@ -339,6 +352,7 @@ describe("/package", () => {
       let asked = 0;
       guard = async () => {
         asked += 1;
+        return operator;
       };
       await post("list", {});
       await post("describe", { packageName: "a" });
@@ -350,26 +364,30 @@ describe("/package", () => {
 
     it("refuses with a challenge, and nothing is changed", async () => {
       await catalog.add({});
-      guard = () => Promise.reject(new Refused("log in first"));
+      guard = () => Promise.reject(new Unauthorized("log in first", challenge));
       for (const answer of [
         await upload({ definition: { name: "other" } }),
         await post("remove", { packageName: "hello", packageVersion: "1.0" }),
       ]) {
-        assert.equal(
-          answer.headers["www-authenticate"],
-          'Bearer realm="https://registry.test/v2/token"',
-        );
+        assert.equal(answer.headers["www-authenticate"], challenge);
         assertError(answer, 401, {
           type: "UNAUTHORIZED",
           message: "log in first",
-          data: { reason: "no credentials" },
+          data: { reason: "log in first" },
         });
       }
       assert.equal((await catalog.snapshot()).packages.length, 1);
     });
 
+    it("says when to come back after too many wrong passwords", async () => {
+      guard = () => Promise.reject(new TooManyLogins(7));
+      const answer = await upload({});
+      assert.equal(answer.status, 429);
+      assert.equal(answer.headers["retry-after"], "7");
+    });
+
     it("answers a client that is still sending, then closes", async () => {
-      guard = () => Promise.reject(new Refused("log in first"));
+      guard = () => Promise.reject(new Unauthorized("log in first", challenge));
       const answer = await server.ask({
         method: "POST",
         path: "/package/add",
@@ -386,7 +404,7 @@ describe("/package", () => {
         let size = 0;
         for await (const chunk of bundle) {
           size += chunk.byteLength;
-          if (size > 4 * 1024 ** 2) throw new UnreadableBundle("not a bundle");
+          if (size > 4 * 1024 ** 2) throw new BundleInvalid("not a bundle");
         }
         throw new Error("unreachable");
       };
