@@ -1,0 +1,89 @@
+/**
+ * The one document that says which packages this registry has: the commit point of add and remove.
+ *
+ * ```
+ * (none) → pending → committed ⇄ retired → (gone with the retention)
+ * ```
+ *
+ * Pending entries protect content while it is checked and are never shown. Retired ones are out of
+ * the index, and still served to the services that were started from them.
+ */
+import type { Digest } from "../oci/digest.ts";
+
+export interface CatalogEntry {
+  /** Unique for ever; names one attempt to add a package. */
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly state: "pending" | "committed" | "retired";
+  /** The package record's digest. */
+  readonly record: Digest;
+  /** Digest of the package root: two adds of equal content have equal roots. */
+  readonly root: Digest;
+  readonly releaseVersion: number;
+  /** ISO 8601, for people. */
+  readonly addedAt: string;
+  readonly removedAt?: string;
+}
+
+export interface CatalogValue {
+  readonly entries: readonly CatalogEntry[];
+  /** The highest releaseVersion ever given to a name; survives removal, so it never repeats. */
+  readonly lastRelease: Readonly<Record<string, number>>;
+}
+
+export const emptyCatalog: CatalogValue = { entries: [], lastRelease: {} };
+
+export function findCommitted(
+  { entries }: CatalogValue,
+  name: string,
+  version: string,
+): CatalogEntry | undefined {
+  return entries.find(
+    (entry) => entry.state === "committed" && entry.name === name && entry.version === version,
+  );
+}
+
+export function withEntry(catalog: CatalogValue, entry: CatalogEntry): CatalogValue {
+  return { ...catalog, entries: [...catalog.entries, entry] };
+}
+
+export function withoutEntry(catalog: CatalogValue, id: string): CatalogValue {
+  return { ...catalog, entries: catalog.entries.filter((entry) => entry.id !== id) };
+}
+
+/**
+ * The pending entry becomes the newest version of its name. A retired entry of the same content is
+ * replaced: its content is in use again.
+ *
+ * @param nowSeconds epoch seconds; releases grow even when clocks do not
+ */
+export function committed(catalog: CatalogValue, id: string, nowSeconds: number): CatalogValue {
+  const pending = catalog.entries.find((entry) => entry.id === id);
+  if (pending === undefined) return catalog;
+  const last = lastReleaseOf(catalog, pending.name);
+  const releaseVersion = Math.max(last + 1, nowSeconds);
+  const revived = (entry: CatalogEntry): boolean =>
+    entry.state === "retired" && entry.root === pending.root;
+  return {
+    entries: [
+      ...catalog.entries.filter((entry) => entry.id !== id && !revived(entry)),
+      { ...pending, state: "committed", releaseVersion },
+    ],
+    lastRelease: { ...catalog.lastRelease, [pending.name]: releaseVersion },
+  };
+}
+
+export function retired(catalog: CatalogValue, id: string, removedAt: string): CatalogValue {
+  return {
+    ...catalog,
+    entries: catalog.entries.map((entry) =>
+      entry.id === id ? { ...entry, state: "retired", removedAt } : entry,
+    ),
+  };
+}
+
+/** Names come from packages, so a name like `constructor` must not find what objects inherit. */
+function lastReleaseOf({ lastRelease }: CatalogValue, name: string): number {
+  return Object.hasOwn(lastRelease, name) ? (lastRelease[name] ?? 0) : 0;
+}

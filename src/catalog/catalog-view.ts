@@ -1,0 +1,66 @@
+/**
+ * The catalogue as readers see it: published packages and the assets that may be fetched.
+ *
+ * Worked out once per change of the catalogue document; while that is unchanged, answers come from
+ * memory after one small read.
+ */
+import type { PackageAsset } from "../packages/package-content.ts";
+import { layout } from "../registry/layout.ts";
+import type { Document, Documents } from "../storage/document.ts";
+import { type CatalogValue, emptyCatalog } from "./catalog-document.ts";
+import type { CatalogSnapshot } from "./package-record.ts";
+import type { PackageRecords } from "./package-records.ts";
+
+interface View {
+  readonly document: Document<CatalogValue> | undefined;
+  readonly snapshot: CatalogSnapshot;
+  /** By path, also those of retired packages: services fetch them again when they restart. */
+  readonly assets: ReadonlyMap<string, PackageAsset>;
+}
+
+export class CatalogView {
+  readonly #documents: Documents;
+  readonly #records: PackageRecords;
+  #view: View | undefined;
+
+  constructor(documents: Documents, records: PackageRecords) {
+    this.#documents = documents;
+    this.#records = records;
+  }
+
+  async snapshot(): Promise<CatalogSnapshot> {
+    return (await this.#current()).snapshot;
+  }
+
+  async asset(path: string): Promise<PackageAsset | undefined> {
+    return (await this.#current()).assets.get(path);
+  }
+
+  async #current(): Promise<View> {
+    const document = await this.#documents.read(layout.catalog, this.#view?.document);
+    if (this.#view && this.#view.document === document) return this.#view;
+    const view = await this.#project(document);
+    this.#view = view;
+    return view;
+  }
+
+  async #project(document: Document<CatalogValue> | undefined): Promise<View> {
+    const { entries } = document?.value ?? emptyCatalog;
+    const shown = entries.filter(({ state }) => state !== "pending");
+    const all = await Promise.all(
+      shown.map(async (entry) => ({ entry, record: await this.#records.read(entry.record) })),
+    );
+    return {
+      document,
+      snapshot: {
+        generation: String(document?.generation ?? 0),
+        packages: all
+          .filter(({ entry }) => entry.state === "committed")
+          .map(({ entry, record }) => ({ record, releaseVersion: entry.releaseVersion })),
+      },
+      assets: new Map(
+        all.flatMap(({ record }) => record.assets.map((asset) => [asset.path, asset] as const)),
+      ),
+    };
+  }
+}

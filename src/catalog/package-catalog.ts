@@ -1,0 +1,170 @@
+/**
+ * The catalogue over the object store.
+ *
+ * Adding and removing a package are one accepted write of one document each; everything before is
+ * preparation that nobody sees, and is undone when the package cannot be published. Follows
+ * CONTRIBUTING.md "Storage protocol", PACKAGE ADD.
+ */
+import { randomBytes } from "node:crypto";
+import type { Digest } from "../oci/digest.ts";
+import { readBundle } from "../packages/bundle-reader.ts";
+import type { PackageAsset, PackageContent } from "../packages/package-content.ts";
+import { readPackageContent } from "../packages/read-package-content.ts";
+import { layout } from "../registry/layout.ts";
+import type { Registry } from "../registry/registry.ts";
+import { ManifestBlobUnknown } from "../registry/registry-errors.ts";
+import { StoreUnavailable } from "../storage/store-error.ts";
+import type { AddedPackage, Catalog } from "./catalog.ts";
+import {
+  type CatalogEntry,
+  type CatalogValue,
+  committed,
+  emptyCatalog,
+  findCommitted,
+  retired,
+  withEntry,
+  withoutEntry,
+} from "./catalog-document.ts";
+import { PackageConflict, PackageNotFound, VersionNotFound } from "./catalog-error.ts";
+import { CatalogView } from "./catalog-view.ts";
+import { PackagePublication } from "./package-publication.ts";
+import type { CatalogSnapshot, PublishedPackage } from "./package-record.ts";
+import { PackageRecords } from "./package-records.ts";
+
+export interface PackageCatalogOptions {
+  readonly now?: () => Date;
+}
+
+export class PackageCatalog implements Catalog {
+  readonly #registry: Registry;
+  readonly #records: PackageRecords;
+  readonly #view: CatalogView;
+  readonly #now: () => Date;
+
+  constructor(registry: Registry, { now = () => new Date() }: PackageCatalogOptions = {}) {
+    this.#registry = registry;
+    this.#records = new PackageRecords(registry.documents);
+    this.#view = new CatalogView(registry.documents, this.#records);
+    this.#now = now;
+  }
+
+  snapshot(): Promise<CatalogSnapshot> {
+    return this.#view.snapshot();
+  }
+
+  asset(path: string): Promise<PackageAsset | undefined> {
+    return this.#view.asset(path);
+  }
+
+  async ingest(bundle: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<AddedPackage> {
+    const { blobs } = this.#registry;
+    const sink = {
+      blob: (digest: Digest, size: number, body: AsyncIterable<Buffer>) =>
+        blobs.push(digest, body, size),
+    };
+    const { root } = await readBundle(bundle, sink, { signal });
+    return this.publish(root.digest);
+  }
+
+  async publish(root: Digest): Promise<AddedPackage> {
+    const { blobs, options } = this.#registry;
+    const content = await readPackageContent(root, (digest) =>
+      blobs.bytes(digest, options.manifestLimit),
+    );
+    const { name, version } = content.definition;
+    const publication = new PackagePublication(this.#registry, content);
+    const added =
+      (await this.#present(name, version, root)) ?? (await this.#add(root, content, publication));
+    await publication.list();
+    return added;
+  }
+
+  async #add(
+    root: Digest,
+    { definition: { name, version } }: PackageContent,
+    publication: PackagePublication,
+  ): Promise<AddedPackage> {
+    const record = await publication.prepare();
+    const entry = await this.#pend(name, version, await this.#records.write(record), root);
+    try {
+      return { record, releaseVersion: await this.#complete(entry, publication), created: true };
+    } catch (error) {
+      await this.#update((catalog) => withoutEntry(catalog, entry.id));
+      const twin = await this.#present(name, version, root).catch(() => undefined);
+      if (twin) return twin; // somebody else added the very same at the same time
+      await publication.undo();
+      throw error;
+    }
+  }
+
+  async remove(name: string, version: string): Promise<PublishedPackage> {
+    let removed: CatalogEntry | undefined;
+    const { entries } = await this.#update((catalog) => {
+      removed = findCommitted(catalog, name, version);
+      return removed && retired(catalog, removed.id, this.#now().toISOString());
+    });
+    if (removed) return this.#published(removed);
+    const known = entries.some((entry) => entry.state === "committed" && entry.name === name);
+    throw known ? new VersionNotFound(name, version) : new PackageNotFound(name);
+  }
+
+  /** @throws {PackageConflict} when this version is here with other content */
+  async #present(name: string, version: string, root: Digest): Promise<AddedPackage | undefined> {
+    const current = await this.#registry.documents.read<CatalogValue>(layout.catalog);
+    const entry = current && findCommitted(current.value, name, version);
+    if (entry === undefined) return undefined;
+    if (entry.root !== root) throw new PackageConflict(await this.#published(entry));
+    return { ...(await this.#published(entry)), created: false };
+  }
+
+  async #pend(name: string, version: string, record: Digest, root: Digest): Promise<CatalogEntry> {
+    const entry: CatalogEntry = {
+      id: randomBytes(12).toString("hex"),
+      name,
+      version,
+      state: "pending",
+      record,
+      root,
+      releaseVersion: 0,
+      addedAt: this.#now().toISOString(),
+    };
+    await this.#update((catalog) => withEntry(catalog, entry));
+    return entry;
+  }
+
+  /** After the entry was written: what is found here now stays here until it is committed. */
+  async #complete(entry: CatalogEntry, publication: PackagePublication): Promise<number> {
+    const record = await this.#records.read(entry.record);
+    const absent = await this.#registry.manifests.absent(new Set(record.closure));
+    if (absent.length > 0) throw new ManifestBlobUnknown(absent);
+    await publication.name();
+    return this.#commit(entry);
+  }
+
+  /** Uniqueness is decided here, in the write that makes the package visible. */
+  async #commit({ id, name, version, root }: CatalogEntry): Promise<number> {
+    const nowSeconds = Math.floor(this.#now().getTime() / 1000);
+    const catalog = await this.#update((current) =>
+      findCommitted(current, name, version) ? undefined : committed(current, id, nowSeconds),
+    );
+    const entry = findCommitted(catalog, name, version);
+    if (entry?.id === id) return entry.releaseVersion;
+    if (entry && entry.root !== root) throw new PackageConflict(await this.#published(entry));
+    throw new StoreUnavailable(`adding ${name} ${version} took too long`);
+  }
+
+  async #published({ record, releaseVersion }: CatalogEntry): Promise<PublishedPackage> {
+    return { record: await this.#records.read(record), releaseVersion };
+  }
+
+  /** @param change returns undefined to leave the catalogue as it is */
+  async #update(
+    change: (catalog: CatalogValue) => CatalogValue | undefined,
+  ): Promise<CatalogValue> {
+    const { documents } = this.#registry;
+    const document = await documents.update<CatalogValue>(layout.catalog, (current) =>
+      change(current ?? emptyCatalog),
+    );
+    return document?.value ?? emptyCatalog;
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Gives the images and documents of one package their place in the registry.
+ *
+ * Two steps: `prepare` makes everything readable by digest and listed nowhere, `name` makes tags. What
+ * `name` created is taken back by `undo` when the package is not published.
+ */
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import { type Manifest, parseManifest } from "../oci/manifest.ts";
+import { isManifestType, mediaType } from "../oci/media-type.ts";
+import { parseRepositoryName, type RepositoryName } from "../oci/reference.ts";
+import type { PackageContent } from "../packages/package-content.ts";
+import type { Registry } from "../registry/registry.ts";
+import { TagTaken } from "../registry/registry-errors.ts";
+import type { PackageRecord, ServedImage } from "./package-record.ts";
+import { servedImage } from "./served-names.ts";
+
+interface NamedTag {
+  readonly repository: RepositoryName;
+  readonly tag: string;
+}
+
+export class PackagePublication {
+  readonly #registry: Registry;
+  readonly #content: PackageContent;
+  readonly #images: readonly ServedImage[];
+  readonly #created: NamedTag[] = [];
+
+  constructor(registry: Registry, content: PackageContent) {
+    this.#registry = registry;
+    this.#content = content;
+    this.#images = content.images.map((image) => servedImage(content.definition.name, image));
+  }
+
+  /**
+   * Links every manifest of the package where it will be served from.
+   *
+   * @throws {ManifestBlobUnknown} when content is missing
+   * @throws {TagTaken} when a name that an image needs is in use
+   */
+  async prepare(): Promise<PackageRecord> {
+    const { root, metadata, definition } = this.#content;
+    for (const image of this.#images) await this.#refuseTaken(image);
+    const home = parseRepositoryName(`dcos_packages/${definition.name}`);
+    const rootIndex = await this.#manifest(root, mediaType.ociIndex);
+    const closure = await this.#registry.manifests.closure(rootIndex);
+    for (const image of this.#images) {
+      await this.#link(parseRepositoryName(image.repository), image.descriptor);
+    }
+    await this.#link(home, { digest: metadata, mediaType: mediaType.ociManifest });
+    await this.#registry.manifests.link(home, rootIndex, { ofPackage: true });
+    return { ...this.#content, images: this.#images, closure: [...closure.required] };
+  }
+
+  async name(): Promise<void> {
+    for (const { repository: text, tag, descriptor } of this.#images) {
+      const repository = parseRepositoryName(text);
+      const created = await this.#registry.tags.claim(repository, tag, descriptor.digest);
+      if (created) this.#created.push({ repository, tag });
+    }
+  }
+
+  /** Lists the repositories. After the package is published, since a name never goes away again. */
+  async list(): Promise<void> {
+    for (const { repository } of this.#images) {
+      await this.#registry.repositories.add(parseRepositoryName(repository), true);
+    }
+  }
+
+  /** Best effort: the failure that led here is the one to report. */
+  async undo(): Promise<void> {
+    const removals = this.#created.map(({ repository, tag }) =>
+      this.#registry.tags.delete(repository, tag),
+    );
+    await Promise.allSettled(removals);
+  }
+
+  async #refuseTaken({ repository: text, tag, descriptor }: ServedImage): Promise<void> {
+    const repository = parseRepositoryName(text);
+    const digest = await this.#registry.tags.read(repository, tag);
+    if (digest !== undefined && digest !== descriptor.digest) throw new TagTaken(repository, tag);
+  }
+
+  /** The manifest and, for an index, each child that is here: agents pull them by digest. */
+  async #link(
+    repository: RepositoryName,
+    { digest, mediaType: type }: Pick<Descriptor, "digest" | "mediaType">,
+  ): Promise<void> {
+    const manifest = await this.#manifest(digest, type);
+    if (manifest.kind === "index") {
+      for (const child of manifest.manifests) {
+        const present =
+          isManifestType(child.mediaType) && (await this.#registry.blobs.exists(child.digest));
+        if (present) await this.#link(repository, child);
+      }
+    }
+    await this.#registry.manifests.link(repository, manifest, { ofPackage: true });
+  }
+
+  async #manifest(digest: Digest, type: string): Promise<Manifest> {
+    return parseManifest(await this.#registry.manifests.bytes(digest), type);
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Every route of the server behind one function.
+ *
+ * `/v2` is answered by its own dispatcher without entering express, whose routing costs more than a
+ * whole pull request; the same dispatcher is mounted in express, so both entries behave alike.
+ */
+import type { IncomingMessage, RequestListener } from "node:http";
+import express, { type Express } from "express";
+import type { Logger } from "pino";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { CosmosIndex } from "../catalog/cosmos-index.ts";
+import type { ServedLocations } from "../catalog/repository-entry.ts";
+import { cosmosErrors } from "./cosmos-envelope.ts";
+import { type HealthCheck, healthRoutes } from "./health-routes.ts";
+import { packageRoutes } from "./package-routes.ts";
+import { repoRoutes } from "./repo-routes.ts";
+import { NotFound } from "./request-error.ts";
+import { type OpenBlob, resourceRoutes } from "./resource-routes.ts";
+import type { Handler } from "./version-check.ts";
+import type { WriteGuard } from "./write-guard.ts";
+
+export interface AppParts {
+  readonly v2: Handler;
+  readonly catalog: Catalog;
+  readonly index: CosmosIndex;
+  readonly locations: ServedLocations;
+  readonly openBlob: OpenBlob;
+  readonly guard: WriteGuard;
+  readonly healthChecks: readonly HealthCheck[];
+  readonly log: Logger;
+}
+
+export function createApp(parts: AppParts): Express {
+  const { v2, catalog, index, locations, openBlob, guard, healthChecks, log } = parts;
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.use((request, response, next) => (isV2(request) ? v2(request, response) : next()));
+  app.use(healthRoutes(index, healthChecks));
+  app.use(repoRoutes(index));
+  app.use(resourceRoutes({ catalog, openBlob }));
+  app.use(packageRoutes({ catalog, locations, guard }));
+  app.use(() => {
+    throw new NotFound();
+  });
+  app.use(
+    cosmosErrors((error, { method, url = "" }) => {
+      log.error({ err: error, method, path: url.split("?", 1)[0] }, "request failed");
+    }),
+  );
+  return app;
+}
+
+/** The listener for the server: express only where express is needed. */
+export function createListener(app: Express, v2: Handler): RequestListener {
+  return (request, response) => {
+    if (isV2(request)) void v2(request, response);
+    else app(request, response);
+  };
+}
+
+function isV2({ url = "" }: IncomingMessage): boolean {
+  return url.startsWith("/v2/") || url === "/v2" || url.startsWith("/v2?");
+}

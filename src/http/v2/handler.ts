@@ -1,0 +1,123 @@
+/**
+ * The distribution API: one function that answers every request below `/v2`.
+ *
+ * It needs no express: the hot reads come here straight from the listener, everything that enters
+ * through express comes here too, so there is one set of handlers.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Logger } from "pino";
+import { parseRepositoryName, type RepositoryName } from "../../oci/reference.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { PackageContentProtected } from "../../registry/registry-errors.ts";
+import { MethodNotAllowed, NotFound } from "../request-error.ts";
+import { deleteBlob, getBlob } from "./blobs.ts";
+import type { Exchange } from "./exchange.ts";
+import { listReferrers, listRepositories, listTags } from "./listings.ts";
+import { deleteManifest, getManifest, putManifest } from "./manifests.ts";
+import { sendOciError } from "./oci-envelope.ts";
+import { matchV2, type V2Route } from "./route.ts";
+import { appendChunk, cancelUpload, finishUpload, startUpload, uploadStatus } from "./uploads.ts";
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+export interface V2Dependencies {
+  readonly registry: Registry;
+  /** Refuses, by throwing, whoever may not write. */
+  readonly guard: (request: IncomingMessage, action: { repository?: string }) => Promise<unknown>;
+  /** `GET /v2/` and the token endpoint, which know about identity. */
+  readonly version: Handler;
+  readonly token: Handler;
+  readonly log: Logger;
+}
+
+/** Repositories that only publishing a package writes to; an underscore is in no package name. */
+const publishedOnly = "dcos_packages/";
+
+type RepositoryRoute = Extract<V2Route, { name: string }>;
+type Operation = (exchange: Exchange) => Promise<void>;
+
+export function createV2Handler(dependencies: V2Dependencies): Handler {
+  return async (request, response) => {
+    response.setHeader("Docker-Distribution-Api-Version", "registry/2.0");
+    try {
+      await dispatch(dependencies, request, response);
+    } catch (error) {
+      await sendOciError(request, response, error, dependencies.log);
+    }
+  };
+}
+
+async function dispatch(
+  dependencies: V2Dependencies,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const url = request.url ?? "/";
+  const mark = url.indexOf("?");
+  const route = matchV2(mark < 0 ? url : url.slice(0, mark));
+  if (route === undefined) throw new NotFound();
+  if (route.kind === "version") return dependencies.version(request, response);
+  if (route.kind === "token") return dependencies.token(request, response);
+  const query = new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1));
+  const { registry } = dependencies;
+  if (route.kind === "catalog") {
+    if (!isRead(request)) throw new MethodNotAllowed("GET, HEAD");
+    return listRepositories({ registry, request, response, query });
+  }
+  const repository = parseRepositoryName(route.name);
+  const operation = operationOf(route, request.method ?? "GET");
+  if (!isRead(request)) await authorize(dependencies, request, repository);
+  await operation({ registry, request, response, query, repository });
+}
+
+async function authorize(
+  { guard }: V2Dependencies,
+  request: IncomingMessage,
+  repository: RepositoryName,
+): Promise<void> {
+  await guard(request, { repository });
+  if (repository.startsWith(publishedOnly)) throw new PackageContentProtected(repository);
+}
+
+function isRead({ method }: IncomingMessage): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+function operationOf(route: RepositoryRoute, method: string): Operation {
+  const operations = operationsOf(route);
+  const operation = operations[method === "HEAD" ? "GET" : method];
+  if (operation) return operation;
+  const allowed = Object.keys(operations).flatMap((name) =>
+    name === "GET" ? [name, "HEAD"] : name,
+  );
+  throw new MethodNotAllowed(allowed.join(", "));
+}
+
+function operationsOf(route: RepositoryRoute): Readonly<Record<string, Operation | undefined>> {
+  switch (route.kind) {
+    case "blob":
+      return {
+        GET: (exchange) => getBlob(exchange, route.digest),
+        DELETE: (exchange) => deleteBlob(exchange, route.digest),
+      };
+    case "manifest":
+      return {
+        GET: (exchange) => getManifest(exchange, route.reference),
+        PUT: (exchange) => putManifest(exchange, route.reference),
+        DELETE: (exchange) => deleteManifest(exchange, route.reference),
+      };
+    case "uploads":
+      return { POST: startUpload };
+    case "upload":
+      return {
+        GET: (exchange) => uploadStatus(exchange, route.id),
+        PATCH: (exchange) => appendChunk(exchange, route.id),
+        PUT: (exchange) => finishUpload(exchange, route.id),
+        DELETE: (exchange) => cancelUpload(exchange, route.id),
+      };
+    case "tags":
+      return { GET: listTags };
+    case "referrers":
+      return { GET: (exchange) => listReferrers(exchange, route.digest) };
+  }
+}

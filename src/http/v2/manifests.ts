@@ -1,0 +1,80 @@
+/** Manifests: GET, HEAD, PUT, DELETE (distribution-spec 1.1, end-3, end-7, end-9). */
+import { algorithmOf, type Digest, isDigest, parseDigest } from "../../oci/digest.ts";
+import { parseManifest } from "../../oci/manifest.ts";
+import { isTag, parseTag } from "../../oci/reference.ts";
+import { DigestMismatch, RegistryError } from "../../oci/registry-error.ts";
+import { negotiate } from "../../registry/negotiation.ts";
+import { readLimited } from "../read-limited.ts";
+import { sendContent } from "../send-content.ts";
+import { acceptsOf } from "./accept.ts";
+import { answer, type Exchange } from "./exchange.ts";
+
+/** More tags in one PUT would not fit the answer's headers (next version of the specification). */
+const maximumTags = 100;
+
+class TooManyTags extends RegistryError {
+  readonly code = "TOO_MANY_TAGS";
+  constructor(count: number) {
+    super(`a manifest takes up to ${maximumTags} tags in one request, not ${count}`, { count });
+  }
+}
+
+export async function getManifest(exchange: Exchange, reference: string): Promise<void> {
+  const { registry, repository, request, response } = exchange;
+  const stored = await registry.manifests.find(repository, parseReference(reference));
+  const accepts = acceptsOf(request.headers.accept);
+  const { digest, link } = await negotiate(registry.manifests, repository, stored, accepts);
+  await sendContent(request, response, {
+    size: link.size,
+    etag: `"${digest}"`,
+    headers: {
+      "Content-Type": link.mediaType,
+      "Docker-Content-Digest": digest,
+      Vary: "Accept",
+    },
+    open: async (range) => {
+      const bytes = await registry.manifests.bytes(digest);
+      return once(range ? bytes.subarray(range.start, range.end + 1) : bytes);
+    },
+  });
+}
+
+export async function putManifest(exchange: Exchange, reference: string): Promise<void> {
+  const { registry, repository, request, query } = exchange;
+  const target = parseReference(reference);
+  const tags = "tag" in target ? [target.tag] : query.getAll("tag").map(parseTag);
+  if (tags.length > maximumTags) throw new TooManyTags(tags.length);
+  const bytes = await readLimited(request, registry.options.manifestLimit);
+  const algorithm = "digest" in target ? algorithmOf(target.digest) : "sha256";
+  const manifest = parseManifest(bytes, request.headers["content-type"] ?? "", algorithm);
+  if ("digest" in target && target.digest !== manifest.digest) {
+    throw new DigestMismatch(target.digest, manifest.digest);
+  }
+  await registry.manifests.put(repository, manifest, tags);
+  answer(exchange, 201, {
+    Location: `/v2/${repository}/manifests/${manifest.digest}`,
+    "Docker-Content-Digest": manifest.digest,
+    ...(manifest.subject && { "OCI-Subject": manifest.subject.digest }),
+    ...("digest" in target && tags.length > 0 && { "OCI-Tag": tags }),
+  });
+}
+
+/** By tag only the tag goes; by digest the manifest and all its tags. */
+export async function deleteManifest(exchange: Exchange, reference: string): Promise<void> {
+  const { registry, repository } = exchange;
+  const target = parseReference(reference);
+  if ("digest" in target) await registry.manifests.delete(repository, target.digest);
+  else await registry.manifests.untag(repository, target.tag);
+  answer(exchange, 202);
+}
+
+/** What is neither a tag nor a digest is refused as the one it resembles. */
+function parseReference(text: string): { digest: Digest } | { tag: string } {
+  if (isDigest(text)) return { digest: text };
+  if (isTag(text)) return { tag: text };
+  return text.includes(":") ? { digest: parseDigest(text) } : { tag: parseTag(text) };
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+}

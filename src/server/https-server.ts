@@ -1,0 +1,84 @@
+/**
+ * The TLS listener: limits for slow and greedy clients, certificates swapped in place, orderly end.
+ */
+import { once } from "node:events";
+import type { RequestListener } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Logger } from "pino";
+import { watchServerCredentials } from "../tls/credential-watch.ts";
+import {
+  type CredentialFiles,
+  loadServerCredentials,
+  type ServerCredentials,
+  tlsOptions,
+} from "../tls/server-credentials.ts";
+
+/** Longer than clients keep idle connections, or they meet ours closing. */
+const keepAliveMs = 75_000;
+/** A client that sends no complete header in this time is dropped. */
+const headersMs = 30_000;
+/** Without a byte in either direction a connection ends; whole requests may take for ever. */
+const silenceMs = 300_000;
+const maxHeaderBytes = 32 * 1024;
+
+export class HttpsServer {
+  readonly #server: Server;
+  #credentials: ServerCredentials;
+
+  private constructor(credentials: ServerCredentials) {
+    this.#credentials = credentials;
+    this.#server = createServer({
+      ...tlsOptions(credentials),
+      keepAliveTimeout: keepAliveMs,
+      headersTimeout: headersMs,
+      requestTimeout: 0,
+      maxHeaderSize: maxHeaderBytes,
+    });
+    this.#server.timeout = silenceMs;
+  }
+
+  /** @param signal ends the watch on the files */
+  static async create(
+    files: CredentialFiles,
+    signal: AbortSignal,
+    log: Logger,
+  ): Promise<HttpsServer> {
+    const server = new HttpsServer(await loadServerCredentials(files));
+    watchServerCredentials(files, server.#credentials, {
+      signal,
+      onChange: (found) => {
+        server.#server.setSecureContext(tlsOptions(found));
+        server.#credentials = found;
+        const { fingerprint } = found;
+        log.info({ fingerprint, expires: new Date(found.expiresMs) }, "certificate replaced");
+      },
+      onError: (error) => log.error({ err: error }, "new certificate not usable, old one stays"),
+    });
+    return server;
+  }
+
+  certificateNames(): ReadonlySet<string> {
+    return this.#credentials.names;
+  }
+
+  /** @returns the port, which the system chose when it was 0 */
+  async listen({ host, port }: { host: string; port: number }): Promise<number> {
+    this.#server.listen(port, host);
+    await once(this.#server, "listening");
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  serve(listener: RequestListener): void {
+    this.#server.on("request", listener);
+  }
+
+  /** Takes no new connections and lets requests in flight end, up to `patienceMs`. */
+  async drain(patienceMs: number): Promise<void> {
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    const timer = setTimeout(() => this.#server.closeAllConnections(), patienceMs);
+    await closed;
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Prometheus metrics, on a plain-HTTP listener of their own: DC/OS scrapes `http://` only, and the
+ * registry's own port needs no such route. With several workers their figures are added up.
+ */
+import cluster from "node:cluster";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import { AggregatorRegistry, collectDefaultMetrics, Histogram, register } from "prom-client";
+
+const requests = new Histogram({
+  name: "dcos_registry_http_request_duration_seconds",
+  help: "Requests by method and status class, from the first header byte to the last byte sent",
+  labelNames: ["method", "status"],
+  buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60],
+});
+
+const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
+
+/** Called once per request; labels are bounded whatever clients send. */
+export function observeRequest(method: string, status: number, seconds: number): void {
+  const labels = {
+    method: methods.has(method) ? method : "other",
+    status: `${Math.floor(status / 100)}xx`,
+  };
+  requests.observe(labels, seconds);
+}
+
+/** @returns a function that ends the listener */
+export async function serveMetrics(address: {
+  host: string;
+  port: number;
+}): Promise<() => Promise<void>> {
+  collectDefaultMetrics();
+  const workers = cluster.isPrimary && Object.keys(cluster.workers ?? {}).length > 0;
+  const aggregator = workers ? new AggregatorRegistry() : undefined;
+  const read = (): Promise<string> => aggregator?.clusterMetrics() ?? register.metrics();
+  const server = createServer((request, response) => {
+    if (request.url?.split("?", 1)[0] !== "/metrics") {
+      response.writeHead(404, { "Content-Length": 0 }).end();
+      return;
+    }
+    read().then(
+      (text) => {
+        const headers = {
+          "Content-Type": register.contentType,
+          "Content-Length": Buffer.byteLength(text),
+        };
+        response.writeHead(200, headers).end(request.method === "HEAD" ? undefined : text);
+      },
+      () => response.writeHead(500, { "Content-Length": 0 }).end(),
+    );
+  });
+  await listen(server, address);
+  return async () => {
+    const closed = once(server, "close");
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  };
+}
+
+async function listen(
+  server: Server,
+  { host, port }: { host: string; port: number },
+): Promise<void> {
+  server.listen(port, host);
+  await once(server, "listening");
+}

@@ -1,0 +1,81 @@
+/** Serves until told to stop: alone, or as parent of several workers. */
+import cluster from "node:cluster";
+import type { Logger } from "pino";
+import { type Config, withPort } from "../config.ts";
+import { FilesystemStore } from "../storage/filesystem-store.ts";
+import { lockDirectory } from "../storage/owner-lock.ts";
+import type { Served } from "./banner.ts";
+import { provideCertificate } from "./credentials.ts";
+import { startInstance } from "./instance.ts";
+import { serveMetrics } from "./metrics.ts";
+import { Workers } from "./workers.ts";
+
+type Stop = () => Promise<void>;
+
+/**
+ * @param started called once, when requests are answered
+ * @param stop    aborted to end; requests in flight are let finish
+ */
+export async function serve(
+  config: Config,
+  log: Logger,
+  started: (served: Served) => void,
+  stop: AbortSignal,
+): Promise<void> {
+  const ends: Stop[] = [];
+  try {
+    const store = await FilesystemStore.open(config.storage);
+    ends.push(await lockDirectory(config.storage));
+    await store.sweepStaging();
+    const { served, end } = await (config.workers > 1
+      ? startWorkers(config, log)
+      : startAlone(config, log));
+    ends.push(end);
+    if (config.metricsListen) ends.push(await serveMetrics(config.metricsListen));
+    started(served);
+    await aborted(stop);
+    log.info("stopping");
+  } finally {
+    for (const end of ends.reverse()) await end();
+  }
+}
+
+/** In a worker: the parent has locked the store and tells when to stop. */
+export async function serveAsWorker(config: Config, log: Logger, stop: AbortSignal): Promise<void> {
+  const instance = await startInstance(config, log);
+  const { port } = instance.config.listen;
+  process.send?.({ ready: true, port, identified: instance.identified });
+  await aborted(stop);
+  await instance.stop();
+  cluster.worker?.disconnect();
+}
+
+async function startAlone(config: Config, log: Logger): Promise<{ served: Served; end: Stop }> {
+  const { certificate, identified, stop, config: actual } = await startInstance(config, log);
+  const { developmentCa } = certificate;
+  return {
+    served: { config: actual, identified, ...(developmentCa && { developmentCa }) },
+    end: stop,
+  };
+}
+
+async function startWorkers(config: Config, log: Logger): Promise<{ served: Served; end: Stop }> {
+  // Before they start, so that they find one certificate instead of each making its own.
+  const watch = new AbortController();
+  const { developmentCa } = await provideCertificate(config, watch.signal, log);
+  watch.abort();
+  const workers = new Workers(log, () => process.kill(process.pid, "SIGTERM"));
+  const { port, identified } = await workers.start(config.workers);
+  const served = { config: withPort(config, port), identified };
+  return {
+    served: { ...served, ...(developmentCa && { developmentCa }) },
+    end: () => workers.stop(),
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,83 @@
+/** Makes all services over the configured store; the only place that knows which part needs which. */
+
+import type { RequestListener } from "node:http";
+import type { Logger } from "pino";
+import { CosmosIndex } from "../catalog/cosmos-index.ts";
+import { PackageCatalog } from "../catalog/package-catalog.ts";
+import type { Config } from "../config.ts";
+import { createApp, createListener } from "../http/app.ts";
+import { Challenges } from "../http/challenge.ts";
+import { createTokenRoute } from "../http/token-routes.ts";
+import { createV2Handler } from "../http/v2/handler.ts";
+import { createVersionCheck } from "../http/version-check.ts";
+import { createWriteGuard } from "../http/write-guard.ts";
+import { Htpasswd } from "../identity/htpasswd.ts";
+import { createIdentity, type Identity } from "../identity/identity.ts";
+import { LoginThrottle } from "../identity/login-throttle.ts";
+import { RegistryTokens } from "../identity/registry-token.ts";
+import { StaticTokens } from "../identity/static-tokens.ts";
+import { openRegistry } from "../registry/registry.ts";
+import { FilesystemStore } from "../storage/filesystem-store.ts";
+
+const hourMs = 60 * 60 * 1000;
+
+export interface Services {
+  readonly listener: RequestListener;
+  readonly identity: Identity;
+}
+
+/** @param certificateNames of the certificate in use at the moment of the call */
+export async function createServices(
+  config: Config,
+  certificateNames: () => ReadonlySet<string>,
+  log: Logger,
+): Promise<Services> {
+  const store = await FilesystemStore.open(config.storage);
+  const registry = openRegistry(store, {
+    manifestLimit: config.limits.manifestBytes,
+    uploadLifeMs: config.upload.expiryHours * hourMs,
+  });
+  const tokens = new RegistryTokens(registry.signingKeys, config.serviceName);
+  const identity = await openIdentity(config, tokens, log);
+  const challenges = new Challenges({
+    publicUrl: config.publicUrl,
+    service: config.serviceName,
+    certificateNames,
+  });
+  const guard = createWriteGuard(identity, { readOnly: config.readOnly, challenges });
+  const v2 = createV2Handler({
+    registry,
+    guard,
+    version: createVersionCheck(identity, challenges),
+    token: createTokenRoute({ identity, tokens, challenges }),
+    log,
+  });
+  const catalog = new PackageCatalog(registry);
+  const locations = { publicUrl: config.publicUrl, imageHost: config.imageHost };
+  const app = createApp({
+    v2,
+    catalog,
+    index: new CosmosIndex({ catalog, locations }),
+    locations,
+    openBlob: async (digest, range, signal) =>
+      (await registry.blobs.open(digest)).read(range, signal),
+    guard,
+    healthChecks: [],
+    log,
+  });
+  return { listener: createListener(app, v2), identity };
+}
+
+async function openIdentity(
+  { htpasswd, tokenFile }: Config,
+  registryTokens: RegistryTokens,
+  log: Logger,
+): Promise<Identity> {
+  const onError = (error: unknown): void => log.error({ err: error }, "credentials not reloaded");
+  return createIdentity({
+    ...(htpasswd && { htpasswd: await Htpasswd.open(htpasswd, { onError }) }),
+    ...(tokenFile && { staticTokens: await StaticTokens.open(tokenFile, { onError }) }),
+    registryTokens,
+    throttle: new LoginThrottle({}),
+  });
+}

@@ -1,0 +1,74 @@
+/**
+ * Several serving processes on one port and one store, under a parent that serves nothing itself.
+ *
+ * The parent holds the storage lock for all of them, replaces a worker that dies, and ends when all
+ * have drained.
+ */
+import cluster, { type Worker } from "node:cluster";
+import { once } from "node:events";
+import type { Logger } from "pino";
+
+/** A worker that dies younger than this dies of its configuration: no use starting it again. */
+const infancyMs = 2000;
+
+/** What a worker tells its parent once it serves. */
+export interface WorkerReady {
+  readonly ready: true;
+  readonly port: number;
+  readonly identified: boolean;
+}
+
+export class Workers {
+  readonly #log: Logger;
+  #stopping = false;
+  /** Called when the workers cannot go on. */
+  readonly #onFailure: () => void;
+
+  constructor(log: Logger, onFailure: () => void) {
+    this.#log = log;
+    this.#onFailure = onFailure;
+  }
+
+  /** @returns what the first worker said @throws when one cannot start */
+  async start(count: number): Promise<WorkerReady> {
+    const started = await Promise.all(Array.from({ length: count }, () => this.#fork()));
+    const [first] = started;
+    if (first === undefined) throw new Error("no worker was started");
+    return first;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+    const ends = workers.map((worker) => once(worker, "exit"));
+    for (const worker of workers) worker.process.kill("SIGTERM");
+    await Promise.all(ends);
+  }
+
+  async #fork(): Promise<WorkerReady> {
+    const worker = cluster.fork();
+    const born = performance.now();
+    const ready = await firstMessage(worker);
+    worker.once("exit", (code, signal) => {
+      if (this.#stopping) return;
+      this.#log.error({ worker: worker.id, code, signal }, "worker died");
+      if (performance.now() - born < infancyMs) this.#onFailure();
+      else this.#fork().catch(() => this.#onFailure());
+    });
+    return ready;
+  }
+}
+
+async function firstMessage(worker: Worker): Promise<WorkerReady> {
+  const stop = new AbortController();
+  try {
+    return await Promise.race([
+      once(worker, "message", { signal: stop.signal }).then(([message]) => message as WorkerReady),
+      once(worker, "exit", { signal: stop.signal }).then(([code]) => {
+        throw new Error(`a worker ended with exit code ${String(code)} before it served`);
+      }),
+    ]);
+  } finally {
+    stop.abort();
+  }
+}
