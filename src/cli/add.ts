@@ -52,10 +52,11 @@ async function send(
   const say = (line: string) => {
     if (!options.json && !isQuiet(context)) printLine(terminal, line);
   };
-  const sending = readAndShow(bundle, upload, () =>
+  const chunks = readAndShow(bundle, upload, () =>
     say("Package uploaded successfully. Please wait while it is being validated.."),
   );
-  const added = await registry.add(sending, bundle.size, signal).catch((error) => {
+  const { size, start } = bundle;
+  const added = await registry.add({ size, start, chunks }, signal).catch((error) => {
     throw signal.aborted ? interruptedUpload(options.dcosFile) : error;
   });
   if (options.json) return printJson(terminal, added.document);

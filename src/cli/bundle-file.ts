@@ -1,11 +1,15 @@
 /**
  * A `.dcos` file on this machine, looked at before it is sent.
  *
- * Only its size, its first block and its last two are read: enough to recognise the files that
- * people pass by mistake and downloads that stopped. The registry checks everything else.
+ * Only its size, its first entry and its last two blocks are read: enough to recognise the files
+ * that people pass by mistake and downloads that stopped. The registry checks everything else.
  */
 import { type FileHandle, open } from "node:fs/promises";
 import path from "node:path";
+import { BundleInvalid } from "../packages/bundle-error.ts";
+import { ByteSource } from "../packages/byte-source.ts";
+import { explainForeignEntry, explainForeignFile } from "../packages/foreign-format.ts";
+import { readTar } from "../packages/tar-reader.ts";
 import { CliError, FileUnreadable, fileProblem } from "./cli-error.ts";
 
 /** The file is no bundle, or not a whole one. */
@@ -16,6 +20,8 @@ export class BundleUnusable extends CliError {
 export interface BundleFile {
   /** Bytes. */
   readonly size: number;
+  /** Its first block. */
+  readonly start: Uint8Array;
   /**
    * The bytes of the file, in large chunks.
    *
@@ -26,6 +32,8 @@ export interface BundleFile {
   close(): Promise<void>;
 }
 
+/** A tar ends with two blocks of zeros. */
+const endBytes = 1024;
 const blockBytes = 512;
 const chunkBytes = 1024 * 1024;
 
@@ -38,9 +46,13 @@ export async function openBundleFile(file: string, workingDirectory: string): Pr
     throw new FileUnreadable(fileProblem(cause), { where: file, cause });
   });
   try {
-    const size = await checkWholeBundle(handle, file);
+    const size = await sizeOf(handle, file);
+    await checkStart(handle, file, size);
+    await checkEnd(handle, file, size);
+    const { buffer: start } = await handle.read(Buffer.alloc(blockBytes), 0, blockBytes, 0);
     return {
       size,
+      start,
       read: (onProgress) => readAll(handle, file, size, onProgress),
       close: () => handle.close(),
     };
@@ -50,73 +62,40 @@ export async function openBundleFile(file: string, workingDirectory: string): Pr
   }
 }
 
-async function checkWholeBundle(handle: FileHandle, file: string): Promise<number> {
+async function sizeOf(handle: FileHandle, file: string): Promise<number> {
   const status = await handle.stat();
-  if (!status.isFile()) {
-    const message = status.isDirectory() ? "is a directory" : "is no regular file";
-    throw new FileUnreadable(message, {
-      where: file,
-      hint: "--dcos-file takes one .dcos file, as dcos-registry build writes it",
-    });
-  }
-  if (status.size === 0) throw new BundleUnusable("the file is empty", { where: file });
-  const start = await readBlock(handle, 0, Math.min(status.size, blockBytes));
-  const foreign = recognise(start);
-  if (foreign !== undefined) {
-    const [message, hint] = foreign;
-    throw new BundleUnusable(`not a .dcos bundle: ${message}`, { where: file, hint });
-  }
-  const end = await readBlock(handle, Math.max(0, status.size - 2 * blockBytes), 2 * blockBytes);
-  if (status.size % blockBytes !== 0 || end.length < 2 * blockBytes || end.some((byte) => byte)) {
-    throw new BundleUnusable("the end of the bundle is missing", {
-      where: file,
-      hint: "the file was not copied or downloaded completely; compare its size with the original",
-    });
-  }
-  return status.size;
+  if (status.isFile()) return status.size;
+  throw new FileUnreadable(status.isDirectory() ? "is a directory" : "is no regular file", {
+    where: file,
+    hint: "--dcos-file takes one .dcos file, as dcos-registry build writes it",
+  });
 }
 
-type Recognised = readonly [message: string, hint: string];
-
-const build = "build the bundle with: dcos-registry build --build-definition-file FILE";
-
-/** What the first block says about a file that is no tar; undefined when it is one. */
-function recognise(start: Buffer): Recognised | undefined {
-  if (start.length === blockBytes && start.toString("latin1", 257, 262) === "ustar") {
-    return recogniseArchive(start);
+/** The first entry of a bundle is a document or a blob; of what people mistake for one, it is not. */
+async function checkStart(handle: FileHandle, file: string, size: number): Promise<void> {
+  const bytes = new ByteSource(readAll(handle, file, Math.min(size, chunkBytes), () => {}));
+  try {
+    for await (const entry of readTar(bytes, explainForeignFile)) {
+      if (entry.type === "0" && bundleName.test(entry.name)) return;
+      throw explainForeignEntry(entry, false);
+    }
+  } catch (error) {
+    if (!(error instanceof BundleInvalid)) throw error;
+    const { message, hint } = error;
+    throw new BundleUnusable(message, { where: file, hint, cause: error });
   }
-  if (start.toString("latin1", 0, 2) === "PK") {
-    return ["it is a zip, the experimental format of old CLI versions, which has no assets", build];
-  }
-  if (start.toString("hex", 0, 2) === "1f8b") {
-    return ["it is compressed with gzip", "unpack it first: gunzip FILE"];
-  }
-  if (start.toString("hex", 0, 4) === "28b52ffd") {
-    return ["it is compressed with zstd", "unpack it first: zstd -d FILE"];
-  }
-  const text = start.toString("latin1").trimStart().toLowerCase();
-  if (text.startsWith("<!doctype") || text.startsWith("<html")) {
-    return ["it is an HTML page", "the download saved an error page; fetch the file again"];
-  }
-  if (text.startsWith("{")) return ["it is a JSON document", build];
-  return ["it is no tar archive", build];
 }
 
-/** A bundle starts with its layout; `docker save` starts with other names. */
-function recogniseArchive(start: Buffer): Recognised | undefined {
-  const name = start.toString("latin1", 0, 100).replace(/\0.*$/s, "");
-  if (/^(?:\.\/)?(?:oci-layout|index\.json|manifest\.json|blobs(?:\/|$))/.test(name)) {
-    return undefined;
-  }
-  if (/^[0-9a-f]{64}(?:\/|\.json$)/.test(name)) {
-    return ["it is an image saved by docker save, not a package", build];
-  }
-  return ["it is a tar archive without an image layout", build];
-}
+const bundleName = /^(?:oci-layout|index\.json|manifest\.json|blobs\/sha256\/[0-9a-f]+)$/;
 
-async function readBlock(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, position);
-  return buffer.subarray(0, bytesRead);
+async function checkEnd(handle: FileHandle, file: string, size: number): Promise<void> {
+  const end = Buffer.alloc(endBytes);
+  const { bytesRead } = await handle.read(end, 0, endBytes, Math.max(0, size - endBytes));
+  if (bytesRead === endBytes && size % blockBytes === 0 && end.every((byte) => byte === 0)) return;
+  throw new BundleUnusable(`bundle is truncated: it ends after ${size} bytes`, {
+    where: file,
+    hint: "copy or download the file again, and compare its size with the original",
+  });
 }
 
 /** Each chunk has its own buffer: the socket still holds the last one when the next is read. */

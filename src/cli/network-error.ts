@@ -10,6 +10,9 @@ export class RegistryUnreachable extends CliError {
   readonly code = "REGISTRY_UNREACHABLE";
 }
 
+/** It was there, and went away before its answer was complete. */
+export class ConnectionBroken extends RegistryUnreachable {}
+
 export interface Target {
   /** Printed: carries no credentials. */
   readonly url: string;
@@ -40,6 +43,7 @@ export function explainNetworkError(
     const explanation = explain(code, text, target);
     if (explanation === undefined) continue;
     const [message, hint] = explanation;
+    if (broken.has(code)) return new ConnectionBroken(message, { where: target.url, cause: error });
     return new RegistryUnreachable(message, { where: target.url, hint, cause: error });
   }
   return undefined;

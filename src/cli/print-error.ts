@@ -4,7 +4,9 @@
  * Tells "Error" (found here) from "Error response from registry" (found there). Stacks are for
  * `-vv`; nothing here sees a credential, since errors are made without them.
  */
+import { type Finding, formatFinding, PackageInvalid } from "../packages/finding.ts";
 import { codeOf } from "./exit-code.ts";
+import { arrayOf, fieldsOf, numberOf, textOf } from "./json-fields.ts";
 import { RegistryRefusal } from "./registry-refusal.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
@@ -17,7 +19,8 @@ export interface ErrorStyle {
 
 export function printError(error: unknown, style: ErrorStyle): void {
   const { terminal, verbosity } = style;
-  const lines = [headline(error, style)];
+  const findings = findingsOf(error);
+  const lines = [...findings.map(formatFinding), headline(error, findings, style)];
   const where = textField(error, "where");
   if (where !== undefined) lines.push(`  at ${printable(where)}`);
   const hint = textField(error, "hint");
@@ -30,12 +33,48 @@ export function printError(error: unknown, style: ErrorStyle): void {
   terminal.stderr.write(`${lines.join("\n")}\n`);
 }
 
-function headline(error: unknown, { terminal, command }: ErrorStyle): string {
-  // Messages may quote a registry or a file; the only escape sequences printed are our own.
-  const message = printable(error instanceof Error ? error.message : String(error));
+function headline(error: unknown, findings: readonly Finding[], style: ErrorStyle): string {
+  const { terminal, command } = style;
+  const message = findings.length > 0 ? countOf(findings) : messageOf(error);
   if (command === "describe" && isNotFound(error)) return message;
   const label = error instanceof RegistryRefusal ? "Error response from registry:" : "Error:";
   return `${paint(label, 31, terminal)} ${message}`;
+}
+
+/** Messages may quote a registry or a file; the only escape sequences printed are our own. */
+function messageOf(error: unknown): string {
+  return printable(error instanceof Error ? error.message : String(error));
+}
+
+function countOf(findings: readonly Finding[]): string {
+  const errors = findings.filter(({ severity }) => severity === "error").length;
+  const warnings = findings.length - errors;
+  const rest = warnings > 0 ? `, ${warnings} warning${warnings > 1 ? "s" : ""}` : "";
+  return `the package definition is not valid (${errors} error${errors > 1 ? "s" : ""}${rest})`;
+}
+
+/** All findings about a definition are shown, whether they were found here or by the registry. */
+function findingsOf(error: unknown): readonly Finding[] {
+  if (error instanceof PackageInvalid) return error.findings;
+  return error instanceof RegistryRefusal ? arrayOf(error.data["findings"]).map(findingOf) : [];
+}
+
+function findingOf(value: unknown): Finding {
+  const fields = fieldsOf(value);
+  const line = numberOf(fields["line"]);
+  const column = numberOf(fields["column"]);
+  const pointer = textOf(fields["pointer"]);
+  const hint = textOf(fields["hint"]);
+  return {
+    code: textOf(fields["code"]) ?? "",
+    severity: fields["severity"] === "warning" ? "warning" : "error",
+    file: textOf(fields["file"]) ?? "",
+    message: textOf(fields["message"]) ?? "",
+    ...(line !== undefined && { line }),
+    ...(column !== undefined && { column }),
+    ...(pointer !== undefined && { pointer }),
+    ...(hint !== undefined && { hint }),
+  };
 }
 
 function isNotFound(error: unknown): boolean {

@@ -1,0 +1,118 @@
+/**
+ * Sends one request to a registry and reads its answer whole, over HTTP/1.1 and TLS (undici).
+ *
+ * Redirects are not followed: they would carry the token elsewhere. Every failure of the network
+ * comes out in words.
+ */
+import type { Readable } from "node:stream";
+import { rootCertificates } from "node:tls";
+import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from "undici";
+import { type Connection, isLoopback } from "./connection.ts";
+import { explainNetworkError } from "./network-error.ts";
+import { type Answer, NotARegistry } from "./registry-refusal.ts";
+
+export interface TransportOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly userAgent: string;
+  /** Told what is asked and answered; never sees a credential. */
+  readonly trace?: (line: string) => void;
+}
+
+export interface Exchange {
+  readonly method: "GET" | "POST";
+  /** Relative to the registry's URL. */
+  readonly route: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Readable;
+  /** How long the registry may keep silent. */
+  readonly answerTimeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** A described package of the largest catalogue entry is below 1 MiB. */
+const answerLimitBytes = 64 * 1024 * 1024;
+
+export class RegistryTransport {
+  readonly #connection: Connection;
+  readonly #options: TransportOptions;
+  readonly #dispatcher: Dispatcher;
+
+  constructor(connection: Connection, options: TransportOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#dispatcher = openDispatcher(connection, options);
+  }
+
+  /** @throws {RegistryUnreachable} whatever was answered is an answer, errors included */
+  async exchange(exchange: Exchange): Promise<Answer> {
+    const { method, route, body, answerTimeoutMs, signal } = exchange;
+    const url = new URL(route, this.#connection.url).href;
+    this.#options.trace?.(`> ${method} ${url}`);
+    try {
+      const response = await request(url, {
+        method,
+        dispatcher: this.#dispatcher,
+        headers: this.#headers(exchange),
+        ...(body !== undefined && { body }),
+        headersTimeout: answerTimeoutMs,
+        bodyTimeout: answerTimeoutMs,
+        signal,
+      });
+      this.#options.trace?.(`< HTTP ${response.statusCode}`);
+      return await readAnswer(url, response);
+    } catch (error) {
+      const cause = signal.aborted ? signal.reason : error;
+      throw explainNetworkError(cause, { url, caFile: this.#connection.caFile }) ?? cause;
+    }
+  }
+
+  /** Ends all connections, so that the program can end. */
+  async close(): Promise<void> {
+    await this.#dispatcher.destroy();
+  }
+
+  #headers({ headers }: Exchange): Record<string, string> {
+    const { authorization } = this.#connection;
+    return {
+      accept: "application/json",
+      "user-agent": this.#options.userAgent,
+      ...headers,
+      ...(authorization !== undefined && { authorization }),
+    };
+  }
+}
+
+/** Trust is added to what the system has; a proxy is asked only for hosts beyond this machine. */
+function openDispatcher(connection: Connection, { environment }: TransportOptions): Dispatcher {
+  const { ca, verifyCertificate, url } = connection;
+  const tls = {
+    ...(ca !== undefined && { ca: [...rootCertificates, ca] }),
+    rejectUnauthorized: verifyCertificate,
+  };
+  const variable = (name: string) =>
+    environment[name.toLowerCase()] ?? environment[name.toUpperCase()] ?? "";
+  const httpProxy = environment["http_proxy"] ?? "";
+  const httpsProxy = variable("https_proxy");
+  const connect = { ...tls, timeout: 20_000 };
+  if (isLoopback(url) || (httpProxy === "" && httpsProxy === "")) return new Agent({ connect });
+  const noProxy = variable("no_proxy");
+  return new EnvHttpProxyAgent({ httpProxy, httpsProxy, noProxy, connect, requestTls: tls });
+}
+
+async function readAnswer(url: string, response: Dispatcher.ResponseData): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response.body) {
+    size += chunk.length;
+    if (size > answerLimitBytes) throw new NotARegistry("the answer does not end", { where: url });
+    chunks.push(chunk);
+  }
+  const { "content-type": contentType, location } = response.headers;
+  return {
+    url,
+    status: response.statusCode,
+    contentType: String(contentType ?? ""),
+    location: location === undefined ? undefined : String(location),
+    body: Buffer.concat(chunks).toString("utf8"),
+  };
+}
