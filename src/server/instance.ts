@@ -4,7 +4,7 @@ import { type Config, withPort } from "../config.ts";
 import { logRequests } from "../http/request-log.ts";
 import { type CertificateSource, provideCertificate } from "./credentials.ts";
 import { HttpsServer } from "./https-server.ts";
-import { observeRequest } from "./metrics.ts";
+import { collectMetrics, observeRequest } from "./metrics.ts";
 import { createServices } from "./services.ts";
 
 /** Requests in flight get this long to end after SIGTERM. */
@@ -21,6 +21,7 @@ export interface Instance {
 
 export async function startInstance(asked: Config, log: Logger): Promise<Instance> {
   const running = new AbortController();
+  if (asked.metricsListen) collectMetrics();
   try {
     const certificate = await provideCertificate(asked, running.signal, log);
     const server = await HttpsServer.create(certificate.files, running.signal, log);

@@ -25,13 +25,18 @@ export function observeRequest(method: string, status: number, seconds: number):
   requests.observe(labels, seconds);
 }
 
+/** In every process that serves. A worker answers its parent's questions from now on. */
+export function collectMetrics(): void {
+  collectDefaultMetrics();
+  if (cluster.isWorker) new AggregatorRegistry();
+}
+
 /** @returns a function that ends the listener */
 export async function serveMetrics(address: {
   host: string;
   port: number;
 }): Promise<() => Promise<void>> {
-  collectDefaultMetrics();
-  const workers = cluster.isPrimary && Object.keys(cluster.workers ?? {}).length > 0;
+  const workers = Object.keys(cluster.workers ?? {}).length > 0;
   const aggregator = workers ? new AggregatorRegistry() : undefined;
   const read = (): Promise<string> => aggregator?.clusterMetrics() ?? register.metrics();
   const server = createServer((request, response) => {
