@@ -4,6 +4,7 @@
  * `code` is Cosmos' error type, `data` its fields; no status here, `http/` maps codes to answers.
  */
 import { hexOf } from "../oci/digest.ts";
+import { BundleInvalid } from "../packages/bundle-error.ts";
 import type { PublishedPackage } from "./package-record.ts";
 
 export abstract class CatalogError extends Error {
@@ -51,5 +52,19 @@ export class PackageConflict extends CatalogError {
         hint: "remove it first or use another version",
       },
     );
+  }
+}
+
+/** Content that a package references came neither with it nor before; `detail` lists it all. */
+export class PackageIncomplete extends BundleInvalid {
+  readonly detail: Readonly<Record<string, unknown>>;
+  constructor(digests: readonly string[], options?: ErrorOptions) {
+    const [first = ""] = digests;
+    const more = digests.length > 1 ? ` and ${digests.length - 1} more` : "";
+    super(`the package is incomplete: ${first}${more} is neither in the bundle nor here`, {
+      ...options,
+      hint: "build the bundle again, or push the missing content first",
+    });
+    this.detail = { digests };
   }
 }

@@ -25,7 +25,12 @@ import {
   withEntry,
   withoutEntry,
 } from "./catalog-document.ts";
-import { PackageConflict, PackageNotFound, VersionNotFound } from "./catalog-error.ts";
+import {
+  PackageConflict,
+  PackageIncomplete,
+  PackageNotFound,
+  VersionNotFound,
+} from "./catalog-error.ts";
 import { CatalogView } from "./catalog-view.ts";
 import { PackagePublication } from "./package-publication.ts";
 import type { CatalogSnapshot, PublishedPackage } from "./package-record.ts";
@@ -84,7 +89,7 @@ export class PackageCatalog implements Catalog {
     { definition: { name, version } }: PackageContent,
     publication: PackagePublication,
   ): Promise<AddedPackage> {
-    const record = await publication.prepare();
+    const record = await publication.prepare().catch(explainMissing);
     const entry = await this.#pend(name, version, await this.#records.write(record), root);
     try {
       return { record, releaseVersion: await this.#complete(entry, publication), created: true };
@@ -136,7 +141,7 @@ export class PackageCatalog implements Catalog {
   async #complete(entry: CatalogEntry, publication: PackagePublication): Promise<number> {
     const record = await this.#records.read(entry.record);
     const absent = await this.#registry.manifests.absent(new Set(record.closure));
-    if (absent.length > 0) throw new ManifestBlobUnknown(absent);
+    if (absent.length > 0) throw new PackageIncomplete(absent);
     await publication.name();
     return this.#commit(entry);
   }
@@ -167,4 +172,11 @@ export class PackageCatalog implements Catalog {
     );
     return document?.value ?? emptyCatalog;
   }
+}
+
+/** To whoever adds a package, a manifest without its content is an incomplete package. */
+function explainMissing(cause: unknown): never {
+  if (!(cause instanceof ManifestBlobUnknown)) throw cause;
+  const digests = cause.detail["digests"];
+  throw new PackageIncomplete(Array.isArray(digests) ? digests.map(String) : [], { cause });
 }
