@@ -6,6 +6,7 @@ import { addConnectionOptions, type ConnectionOptions } from "./connection.ts";
 import { type CliContext, type CommandFactory, isQuiet } from "./context.ts";
 import { printJson, printLine } from "./print.ts";
 import { createProgress, type Progress, type ProgressMode, progressModes } from "./progress.ts";
+import type { ListedPackage } from "./registry-answer.ts";
 import type { RegistryClient } from "./registry-client.ts";
 import { printable } from "./terminal.ts";
 import { withRegistry } from "./with-registry.ts";
@@ -63,7 +64,7 @@ async function send(
   printLine(terminal, "Added packages:");
   for (const { name, version } of added.value) printLine(terminal, `\t ${name} ${version}`);
   say("Note: It will take a couple of minutes for the packages to be added to the registry");
-  sayNext(added.value, context);
+  sayMore(added.value, context);
 }
 
 /** `taken` is called once the last byte has left for the socket, before the answer comes. */
@@ -83,14 +84,18 @@ async function* readAndShow(
   taken();
 }
 
-function sayNext(
-  added: readonly { readonly name: string; readonly version: string }[],
-  context: CliContext,
-): void {
+/** Notes for people, on stderr; the last is the command that scripts of the original run next. */
+function sayMore(added: readonly ListedPackage[], context: CliContext): void {
+  if (isQuiet(context)) return;
+  const { stderr } = context.terminal;
+  for (const { name, version, created } of added) {
+    const note = `${name} ${version} was there already, with the same content`;
+    if (!created) stderr.write(`${printable(note)}\n`);
+  }
   const [first] = added;
-  if (first === undefined || isQuiet(context)) return;
+  if (first === undefined) return;
   const command = `dcos-registry describe --package-name=${first.name} --package-version=${first.version}`;
-  context.terminal.stderr.write(printable(`Next: ${command}\n`));
+  stderr.write(`${printable(`Next: ${command}`)}\n`);
 }
 
 function interruptedUpload(file: string): Interrupted {

@@ -36,6 +36,7 @@ const byCode: Readonly<Record<string, number>> = {
 
   REGISTRY_UNREACHABLE: exitCodes.unreachable,
   NOT_A_REGISTRY: exitCodes.unreachable,
+  TOOMANYREQUESTS: exitCodes.unreachable,
   UNAVAILABLE: exitCodes.unreachable,
   ServiceUnavailable: exitCodes.unreachable,
 
@@ -58,6 +59,7 @@ const byStatus: Readonly<Record<number, number>> = {
   404: exitCodes.notFound,
   409: exitCodes.conflict,
   413: exitCodes.noSpace,
+  429: exitCodes.unreachable,
   502: exitCodes.unreachable,
   503: exitCodes.unreachable,
   504: exitCodes.unreachable,

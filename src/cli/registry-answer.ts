@@ -16,6 +16,8 @@ export interface ListedPackage extends PackageName {
   readonly status: string;
   readonly releaseVersion: number | undefined;
   readonly root: string | undefined;
+  /** False when `add` found the same package there already. */
+  readonly created: boolean;
 }
 
 /** The verbatim document beside the fields that are printed from it. */
@@ -86,5 +88,6 @@ function listedPackage(value: unknown): ListedPackage | undefined {
     status: textOf(fields["status"]) ?? "",
     releaseVersion: numberOf(fields["releaseVersion"]),
     root: textOf(fields["root"]),
+    created: fields["created"] !== false,
   };
 }
