@@ -14,6 +14,11 @@ export interface CommandEntry {
 
 export const commandTable: readonly CommandEntry[] = [
   {
+    name: "build",
+    summary: "Build a package: fetch its assets and images into one .dcos file",
+    load: async () => (await import("./build.ts")).build,
+  },
+  {
     name: "add",
     summary: "Add a package to the registry, from its .dcos file",
     load: async () => (await import("./add.ts")).add,

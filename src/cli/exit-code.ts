@@ -37,6 +37,7 @@ const byCode: Readonly<Record<string, number>> = {
   REGISTRY_UNREACHABLE: exitCodes.unreachable,
   NOT_A_REGISTRY: exitCodes.unreachable,
   TOOMANYREQUESTS: exitCodes.unreachable,
+  FETCH_FAILED: exitCodes.unreachable,
   UNAVAILABLE: exitCodes.unreachable,
   ServiceUnavailable: exitCodes.unreachable,
 
