@@ -26,12 +26,13 @@ export interface AppParts {
   readonly locations: ServedLocations;
   readonly openBlob: OpenBlob;
   readonly guard: WriteGuard;
+  readonly bundleLimit: number;
   readonly healthChecks: readonly HealthCheck[];
   readonly log: Logger;
 }
 
 export function createApp(parts: AppParts): Express {
-  const { v2, catalog, index, locations, openBlob, guard, healthChecks, log } = parts;
+  const { v2, catalog, index, locations, openBlob, guard, bundleLimit, healthChecks, log } = parts;
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -39,7 +40,7 @@ export function createApp(parts: AppParts): Express {
   app.use(healthRoutes(index, healthChecks));
   app.use(repoRoutes(index));
   app.use(resourceRoutes({ catalog, openBlob }));
-  app.use(packageRoutes({ catalog, locations, guard }));
+  app.use(packageRoutes({ catalog, locations, guard, bundleLimit }));
   app.use(() => {
     throw new NotFound();
   });

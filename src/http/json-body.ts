@@ -1,7 +1,8 @@
 /** Reads small JSON bodies; everything larger than any request here is refused while it arrives. */
 import type { IncomingMessage } from "node:http";
 import { essence } from "../oci/media-type.ts";
-import { JsonInvalid, RequestInvalid, RequestTooLarge } from "./request-error.ts";
+import { readLimited } from "./read-limited.ts";
+import { JsonInvalid, RequestInvalid } from "./request-error.ts";
 
 const maximumBytes = 64 * 1024;
 
@@ -20,7 +21,7 @@ export function isJson(contentType: string | undefined): boolean {
  */
 export async function readJson(request: IncomingMessage): Promise<JsonFields> {
   const { "content-type": type } = request.headers;
-  const bytes = await readBytes(request);
+  const bytes = await readLimited(request, maximumBytes);
   if (!isJson(type)) {
     if (type === undefined && bytes.length === 0) return {};
     throw new RequestInvalid("Content-Type", "application/json");
@@ -41,18 +42,6 @@ export function optionalText(fields: JsonFields, name: string): string | undefin
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "string") throw new RequestInvalid(name, "must be a text");
   return value;
-}
-
-async function readBytes(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // The connection must survive a refusal, or the client never reads it.
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    size += chunk.length;
-    if (size > maximumBytes) throw new RequestTooLarge(maximumBytes);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function parseObject(bytes: Buffer): JsonFields {

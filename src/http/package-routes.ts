@@ -16,6 +16,7 @@ import { parseDigest } from "../oci/digest.ts";
 import { essence } from "../oci/media-type.ts";
 import { sendResult } from "./cosmos-envelope.ts";
 import { isJson, optionalText, readJson, requiredText } from "./json-body.ts";
+import { limitedBody } from "./read-limited.ts";
 import { MethodNotAllowed, RequestInvalid } from "./request-error.ts";
 import type { WriteGuard } from "./write-guard.ts";
 
@@ -23,13 +24,16 @@ export interface PackageRoutesOptions {
   readonly catalog: Catalog;
   readonly locations: ServedLocations;
   readonly guard: WriteGuard;
+  /** Bytes of the largest bundle that is taken; 0 for any. */
+  readonly bundleLimit: number;
 }
 
 const bundleTypes: ReadonlySet<string> = new Set(["application/octet-stream", "application/x-tar"]);
 
-export function packageRoutes({ catalog, locations, guard }: PackageRoutesOptions): Router {
+export function packageRoutes(options: PackageRoutesOptions): Router {
+  const { catalog, locations, guard } = options;
   const router = Router({ caseSensitive: true });
-  router.post("/package/add", addPackage(catalog, guard));
+  router.post("/package/add", addPackage(options));
   router.post("/package/describe", describePackage(catalog, locations));
   router.post("/package/list", listPackages(catalog));
   router.post("/package/remove", removePackage(catalog, guard));
@@ -42,14 +46,14 @@ export function packageRoutes({ catalog, locations, guard }: PackageRoutesOption
   return router;
 }
 
-function addPackage(catalog: Catalog, guard: WriteGuard): RequestHandler {
+function addPackage({ catalog, guard, bundleLimit }: PackageRoutesOptions): RequestHandler {
   return async (request, response) => {
     await guard(request, {});
     const leaving = new AbortController();
     const leave = () => leaving.abort(new Error("the client closed the connection"));
     response.once("close", leave);
     try {
-      const added = await receivePackage(catalog, request, leaving.signal);
+      const added = await receivePackage(catalog, request, bundleLimit, leaving.signal);
       const packages = [{ ...summaryOf(added), created: added.created }];
       await sendResult(request, response, "add-response", { packages });
     } finally {
@@ -62,6 +66,7 @@ function addPackage(catalog: Catalog, guard: WriteGuard): RequestHandler {
 async function receivePackage(
   catalog: Catalog,
   request: IncomingMessage,
+  limit: number,
   signal: AbortSignal,
 ): Promise<AddedPackage> {
   const { "content-type": type = "", "content-encoding": encoding } = request.headers;
@@ -74,8 +79,7 @@ async function receivePackage(
   if (!bundleTypes.has(essence(type))) {
     throw new RequestInvalid("Content-Type", `${[...bundleTypes].join(", ")} or application/json`);
   }
-  // The connection must survive a refusal, or the client never reads it.
-  return catalog.ingest(request.iterator({ destroyOnReturn: false }), signal);
+  return catalog.ingest(limitedBody(request, limit), signal);
 }
 
 function describePackage(catalog: Catalog, locations: ServedLocations): RequestHandler {

@@ -62,6 +62,7 @@ export async function createServices(
     openBlob: async (digest, range, signal) =>
       (await registry.blobs.open(digest)).read(range, signal),
     guard,
+    bundleLimit: config.limits.bundleBytes,
     healthChecks: [],
     log,
   });

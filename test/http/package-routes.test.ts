@@ -30,7 +30,12 @@ describe("/package", () => {
     catalog = new MemoryCatalog();
     guard = async () => operator;
     server = await startRouters(
-      packageRoutes({ catalog, locations, guard: (...asked) => guard(...asked) }),
+      packageRoutes({
+        catalog,
+        locations,
+        guard: (...asked) => guard(...asked),
+        bundleLimit: 1_000_000,
+      }),
     );
     open.push(server);
   });
@@ -83,6 +88,13 @@ describe("/package", () => {
         ],
       });
     }
+  });
+
+  it("refuses a bundle that is larger than allowed", async () => {
+    const big = "x".repeat(1_000_001);
+    const announced = await upload({ files: { a: big } });
+    assert.equal(announced.status, 413);
+    assert.deepEqual((await catalog.snapshot()).packages, []);
   });
 
   it("adds what was pushed before, by its root", async () => {
