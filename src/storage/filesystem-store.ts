@@ -33,8 +33,9 @@ import {
   type Revision,
   type StagedWrite,
 } from "./object-store.ts";
+import { codeOf, explained, unlessAbsent } from "./platform-error.ts";
 import { readFileStream } from "./read-file.ts";
-import { ObjectNotFound, PreconditionFailed, StoreFull, StoreUnavailable } from "./store-error.ts";
+import { ObjectNotFound, PreconditionFailed } from "./store-error.ts";
 
 export class FilesystemStore implements ObjectStore {
   readonly #objects: string;
@@ -93,7 +94,9 @@ export class FilesystemStore implements ObjectStore {
 
   async read(key: string, options: ReadOptions = {}): Promise<AsyncIterable<Buffer>> {
     const file = this.#path(key);
-    const body = await explained(`read ${key}`, () => unlessAbsent(readFileStream(file, options)));
+    const body = await explained(`read ${key}`, () =>
+      unlessAbsent(readFileStream(file, key, options)),
+    );
     if (body === undefined) throw new ObjectNotFound(key);
     return body;
   }
@@ -176,31 +179,4 @@ function revisionOf(bytes: Uint8Array): Revision {
 
 function lockName(key: string): string {
   return createHash("sha256").update(key).digest("hex").slice(0, 40);
-}
-
-async function unlessAbsent<T>(result: Promise<T>): Promise<T | undefined> {
-  try {
-    return await result;
-  } catch (error) {
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
-    throw error;
-  }
-}
-
-/** Platform errors become the port's; the port's own pass. */
-async function explained<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    const code = codeOf(cause);
-    if (code === "ENOSPC" || code === "EDQUOT") throw new StoreFull({ cause });
-    if (code !== undefined && "syscall" in (cause as object)) {
-      throw new StoreUnavailable(`${what} failed (${code})`, { cause });
-    }
-    throw cause;
-  }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException | undefined)?.code;
 }

@@ -16,7 +16,7 @@ import {
   type Revision,
   type StagedWrite,
 } from "./object-store.ts";
-import { ObjectNotFound, PreconditionFailed } from "./store-error.ts";
+import { ObjectDamaged, ObjectNotFound, PreconditionFailed } from "./store-error.ts";
 
 const chunkBytes = 64 * 1024;
 
@@ -44,10 +44,10 @@ export class MemoryStore implements ObjectStore {
     return revisionOf(stored);
   }
 
-  async read(key: string, { range, signal }: ReadOptions = {}): Promise<AsyncIterable<Buffer>> {
+  async read(key: string, options: ReadOptions = {}): Promise<AsyncIterable<Buffer>> {
     const bytes = this.#objects.get(checkKey(key));
     if (bytes === undefined) throw new ObjectNotFound(key);
-    return chunks(range ? bytes.subarray(range.start, range.end + 1) : bytes, signal);
+    return chunks(key, bytes, options);
   }
 
   async stage(key: string): Promise<StagedWrite> {
@@ -88,9 +88,22 @@ function revisionOf(bytes: Buffer): Revision {
   return digestOf(bytes) as string as Revision;
 }
 
-async function* chunks(bytes: Buffer, signal?: AbortSignal): AsyncIterable<Buffer> {
-  for (let start = 0; start < bytes.byteLength; start += chunkBytes) {
+/** As strict as any adapter may be: the one buffer is overwritten as soon as the next is asked for. */
+async function* chunks(
+  key: string,
+  bytes: Buffer,
+  { range = { start: 0, end: bytes.byteLength - 1 }, signal }: ReadOptions,
+): AsyncGenerator<Buffer> {
+  const { start, end } = range;
+  const buffer = Buffer.alloc(Math.min(chunkBytes, Math.max(0, end - start + 1)));
+  for (let position = start; position <= end; ) {
     signal?.throwIfAborted();
-    yield bytes.subarray(start, start + chunkBytes);
+    const copied = bytes.subarray(position, end + 1).copy(buffer);
+    if (copied === 0) {
+      throw new ObjectDamaged(key, `it ends at byte ${bytes.byteLength} of ${end + 1}`);
+    }
+    yield buffer.subarray(0, copied);
+    buffer.fill(0xdd);
+    position += copied;
   }
 }

@@ -67,7 +67,8 @@ export interface ObjectStore {
 
   /**
    * Streams data. **A chunk is valid only until the next one is asked for**: adapters reuse their
-   * buffers. Ending the iteration early releases everything.
+   * buffers. Ending the iteration early, also before its first chunk, releases everything. The
+   * bytes asked for come complete, or the iteration fails with `ObjectDamaged`.
    *
    * @throws {ObjectNotFound} before the first chunk
    */

@@ -1,39 +1,60 @@
 /** Streams a file, or a part of it, through two buffers: one is read while the other is consumed. */
 import { type FileHandle, open } from "node:fs/promises";
 import type { ByteRange, ReadOptions } from "./object-store.ts";
+import { explained } from "./platform-error.ts";
 import { takeBuffers } from "./read-buffers.ts";
+import { ObjectDamaged } from "./store-error.ts";
 
-/** Opens first, so that a missing file is known before anything is promised to a reader. */
+/**
+ * Opens first, so that a missing file is known before anything is promised to a reader.
+ *
+ * @param key names the object in errors
+ */
 export async function readFileStream(
   file: string,
+  key: string,
   { range, signal }: ReadOptions,
 ): Promise<AsyncIterable<Buffer>> {
   const handle = await open(file, "r");
   try {
     const whole = range ?? { start: 0, end: (await handle.stat()).size - 1 };
-    return new FileStream(handle, whole, signal);
+    return new FileStream(handle, key, whole, signal);
   } catch (error) {
     await handle.close();
     throw error;
   }
 }
 
-/** Owns the handle until iterated to the end, ended early, or dropped by `destroy`. */
+/** Owns the handle until iterated to the end or ended early, be it before the first chunk. */
 class FileStream implements AsyncIterable<Buffer> {
   readonly #handle: FileHandle;
+  readonly #key: string;
   readonly #range: ByteRange;
   readonly #signal: AbortSignal | undefined;
 
-  constructor(handle: FileHandle, range: ByteRange, signal: AbortSignal | undefined) {
+  constructor(handle: FileHandle, key: string, range: ByteRange, signal: AbortSignal | undefined) {
     this.#handle = handle;
+    this.#key = key;
     this.#range = range;
     this.#signal = signal;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<Buffer, void, undefined> {
+    const chunks = this.#chunks();
+    return {
+      next: () => chunks.next(),
+      return: async () => {
+        const ended = await chunks.return();
+        await this.#handle.close(); // a generator that never began has not closed it
+        return ended;
+      },
+    };
+  }
+
+  async *#chunks(): AsyncGenerator<Buffer, void, undefined> {
     const { start, end } = this.#range;
     const { pair, release } = takeBuffers(end - start + 1);
-    let ahead: Promise<Buffer | undefined> = this.#fill(pair[0], start);
+    let ahead = this.#readAhead(pair[0], start);
     try {
       let position = start;
       for (let turn = 1; ; turn = 1 - turn) {
@@ -41,7 +62,7 @@ class FileStream implements AsyncIterable<Buffer> {
         if (chunk === undefined) return;
         this.#signal?.throwIfAborted();
         position += chunk.byteLength;
-        ahead = this.#fill(turn === 0 ? pair[0] : pair[1], position);
+        ahead = this.#readAhead(turn === 0 ? pair[0] : pair[1], position);
         yield chunk;
       }
     } finally {
@@ -51,13 +72,22 @@ class FileStream implements AsyncIterable<Buffer> {
     }
   }
 
+  /** May fail while the consumer is busy; the failure waits until the next chunk is asked for. */
+  #readAhead(buffer: Buffer, position: number): Promise<Buffer | undefined> {
+    const chunk = this.#fill(buffer, position);
+    chunk.catch(() => undefined);
+    return chunk;
+  }
+
   /** @returns undefined at the end of the range */
   async #fill(buffer: Buffer, position: number): Promise<Buffer | undefined> {
     const { end } = this.#range;
     if (position > end) return undefined;
     const wanted = Math.min(buffer.byteLength, end - position + 1);
-    const { bytesRead } = await this.#handle.read(buffer, 0, wanted, position);
-    if (bytesRead === 0) throw new Error(`file ends at ${position}, expected ${end + 1} bytes`);
-    return buffer.subarray(0, bytesRead);
+    const { bytesRead } = await explained(`read ${this.#key}`, () =>
+      this.#handle.read(buffer, 0, wanted, position),
+    );
+    if (bytesRead > 0) return buffer.subarray(0, bytesRead);
+    throw new ObjectDamaged(this.#key, `it ends at byte ${position} of ${end + 1}`);
   }
 }
