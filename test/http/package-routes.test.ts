@@ -34,7 +34,7 @@ describe("/package", () => {
         catalog,
         locations,
         guard: (...asked) => guard(...asked),
-        bundleLimit: 1_000_000,
+        bundleLimit: 20_000_000,
       }),
     );
     open.push(server);
@@ -91,7 +91,7 @@ describe("/package", () => {
   });
 
   it("refuses a bundle that is larger than allowed", async () => {
-    const big = "x".repeat(1_000_001);
+    const big = "x".repeat(20_000_001);
     const announced = await upload({ files: { a: big } });
     assert.equal(announced.status, 413);
     assert.deepEqual((await catalog.snapshot()).packages, []);
