@@ -115,11 +115,18 @@ const manager: Rule = objectOf({
 });
 
 const base64 = textWhere("E117", (value) => {
-  const whole = value !== "" && value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value);
-  if (!whole) return "v2AppMustacheTemplate must be base64 (padded, without line breaks)";
-  const decoded = Buffer.from(value, "base64");
-  return isUtf8(decoded) ? undefined : "v2AppMustacheTemplate does not decode to UTF-8 text";
+  if (!isBase64(value)) return "v2AppMustacheTemplate must be base64 (padded, without line breaks)";
+  return isBase64Text(value) ? undefined : "v2AppMustacheTemplate does not decode to UTF-8 text";
 });
+
+function isBase64(value: string): boolean {
+  return value !== "" && value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value);
+}
+
+/** Strict base64 (RFC 4648, padded, one line) of UTF-8 text. */
+export function isBase64Text(value: string): boolean {
+  return isBase64(value) && isUtf8(Buffer.from(value, "base64"));
+}
 
 /** `@file`, which build definitions may have instead of the value. */
 export function isFileReference(value: JsonValue | undefined): value is string {

@@ -30,11 +30,18 @@ export class Findings {
   /** More would help nobody, and a hostile document could produce one per byte. */
   static readonly limit = 1000;
   readonly #found: Finding[] = [];
+  readonly #strict: boolean;
   #errors = 0;
 
+  /** @param options `strict` makes an error of every warning, but not of notes (W200) */
+  constructor({ strict = false }: { strict?: boolean } = {}) {
+    this.#strict = strict;
+  }
+
   add(finding: Finding): void {
-    if (finding.severity === "error") this.#errors += 1;
-    if (this.#found.length < Findings.limit) this.#found.push(finding);
+    const severity = this.#strict && finding.code !== "W200" ? "error" : finding.severity;
+    if (severity === "error") this.#errors += 1;
+    if (this.#found.length < Findings.limit) this.#found.push({ ...finding, severity });
   }
 
   get hasErrors(): boolean {
@@ -98,11 +105,6 @@ export function findingToJson(finding: Finding): Record<string, unknown> {
     hint: hint ?? null,
     ...(excerpt && { excerpt }),
   };
-}
-
-/** With `--strict` a doubt is a refusal. */
-export function strictly(findings: readonly Finding[]): Finding[] {
-  return findings.map((finding) => ({ ...finding, severity: "error" }));
 }
 
 /** Keeps control and direction characters of a hostile document from reaching a terminal. */

@@ -7,6 +7,7 @@
 import type { Findings, Severity } from "./finding.ts";
 import type { JsonDocument } from "./json-document.ts";
 import { pointerStep } from "./json-pointer.ts";
+import type { Position } from "./line-index.ts";
 import type { JsonObject, JsonValue } from "./package-definition.ts";
 import { nameValue } from "./quote.ts";
 
@@ -37,6 +38,10 @@ export class JsonCursor {
 
   get file(): string {
     return this.#document.file;
+  }
+
+  get position(): Position {
+    return this.#document.position(this.pointer);
   }
 
   get object(): JsonObject | undefined {
@@ -89,7 +94,7 @@ export class JsonCursor {
 
   /** A finding about a key that is not there: it names the pointer, but no line. */
   missing(key: string, code = "E113", hint?: string): void {
-    const inside = this.pointer === "" ? {} : this.#document.position(this.pointer);
+    const inside = this.pointer === "" ? {} : this.position;
     const within = this.label && ` in ${this.label}`;
     this.#findings.add({
       code,
@@ -107,7 +112,7 @@ export class JsonCursor {
       code,
       severity,
       file: this.file,
-      ...this.#document.position(this.pointer),
+      ...this.position,
       pointer: this.pointer,
       message,
       ...(hint && { hint }),

@@ -49,9 +49,9 @@ export function scanToken(text: string, offset: number): Token {
   return { kind: kindOfWord(text.slice(start, Math.min(end, start + 2000)), start), start, end };
 }
 
-/** What a message calls the token: `'"uris"'`, `the end of the file`. */
+/** What a message calls the token: `'"uris"'`, `the end of the text`. */
 export function nameToken(text: string, { kind, start, end }: Token): string {
-  if (kind === "end") return "the end of the file";
+  if (kind === "end") return "the end of the text";
   const shown = text.slice(start, Math.min(end, start + 40));
   return `'${shown}${end - start > 40 ? "…" : ""}'`;
 }

@@ -49,14 +49,14 @@ class TreeParser {
   }
 
   document(): JsonNode {
-    if (this.#token.kind === "end") throw new JsonSyntaxError("the file is empty", 0);
+    if (this.#token.kind === "end") throw new JsonSyntaxError("the text is empty", 0);
     const root = this.#value(this.#token.start);
     this.#expectEnd();
     return root;
   }
 
   #expectEnd(): void {
-    if (this.#token.kind !== "end") throw this.#unexpected("the end of the file");
+    if (this.#token.kind !== "end") throw this.#unexpected("the end of the text");
   }
 
   #value(offset: number): JsonNode {

@@ -6,16 +6,19 @@
  * they are, for whoever fetches the assets.
  */
 import path from "node:path";
+import { checkAssets } from "./asset-rules.ts";
+import { checkTemplate } from "./check-template.ts";
 import { configRule } from "./config-rules.ts";
-import { readDefinitionFile } from "./definition-file.ts";
-import { checkDefinition, checkFile, isFileReference } from "./definition-rules.ts";
+import { checkDefinition, checkFile, isBase64Text, isFileReference } from "./definition-rules.ts";
 import { type Finding, Findings } from "./finding.ts";
 import { isObject, JsonCursor } from "./json-cursor.ts";
 import { parseJsonDocument } from "./json-document.ts";
 import type { Rule } from "./json-rules.ts";
-import type { JsonObject, JsonValue, PackageDefinition } from "./package-definition.ts";
+import type { JsonObject, PackageDefinition } from "./package-definition.ts";
 import { toDefinition } from "./parse-metadata.ts";
+import { readDefinitionFile } from "./read-definition-file.ts";
 import { resourceRule } from "./resource-rules.ts";
+import { TemplateSource } from "./template-source.ts";
 
 export interface BuildDefinition {
   readonly definition: PackageDefinition;
@@ -36,7 +39,7 @@ export async function readBuildDefinition(
 ): Promise<BuildDefinition> {
   const findings = new Findings();
   const absolute = path.resolve(workingDirectory, file);
-  const definition = await resolve(file, absolute, findings);
+  const definition = await new Reader(file, absolute, findings).read();
   findings.throwIfErrors();
   return {
     definition: toDefinition(definition ?? null),
@@ -45,31 +48,13 @@ export async function readBuildDefinition(
   };
 }
 
-async function resolve(
-  file: string,
-  absolute: string,
-  findings: Findings,
-): Promise<JsonValue | undefined> {
-  const bytes = await readDefinitionFile(absolute);
-  if (typeof bytes === "string") {
-    findings.add({ code: "E101", severity: "error", file, message: bytes });
-    return undefined;
-  }
-  const document = parseJsonDocument(bytes, file, findings);
-  if (!document) return undefined;
-  const cursor = JsonCursor.of(document, findings);
-  checkDefinition(cursor, "build-definition");
-  if (!isObject(cursor.value)) return undefined;
-  const references = new References(file, absolute, findings);
-  return {
-    ...cursor.value,
-    ...(await references.document(cursor.member("resource"), "resource", resourceRule)),
-    ...(await references.document(cursor.member("config"), "config", configRule)),
-    ...(await references.template(cursor.member("marathon"))),
-  };
+/** A referenced or inline part; `broken` when it is there but has no value. */
+interface Part {
+  readonly cursor?: JsonCursor | undefined;
+  readonly broken: boolean;
 }
 
-class References {
+class Reader {
   readonly #file: string;
   readonly #absolute: string;
   readonly #findings: Findings;
@@ -80,29 +65,65 @@ class References {
     this.#findings = findings;
   }
 
-  /** The member to put in place of a reference to a JSON file; nothing when it is no reference. */
-  async document(place: JsonCursor | undefined, key: string, rule: Rule): Promise<JsonObject> {
-    const read = await this.#read(place);
-    if (!read) return {};
-    const document = parseJsonDocument(read.bytes, read.file, this.#findings);
-    if (!document) return {};
-    checkFile(JsonCursor.of(document, this.#findings), rule);
-    return { [key]: document.value };
+  async read(): Promise<JsonObject | undefined> {
+    const root = await this.#document();
+    if (!root) return undefined;
+    checkDefinition(root, "build-definition");
+    if (!isObject(root.value)) return undefined;
+    const resource = await this.#part(root.member("resource"), resourceRule);
+    const config = await this.#part(root.member("config"), configRule);
+    const template = await this.#template(root.member("marathon")?.member("v2AppMustacheTemplate"));
+    if (resource.cursor) {
+      await checkAssets(resource.cursor, path.dirname(this.#absolute), "build");
+    }
+    if (template) {
+      const complete = !resource.broken && !config.broken;
+      checkTemplate(template, { resource: resource.cursor, config: config.cursor, complete });
+    }
+    return {
+      ...root.value,
+      ...(resource.cursor && { resource: resource.cursor.value }),
+      ...(config.cursor && { config: config.cursor.value }),
+      ...(template && { marathon: { v2AppMustacheTemplate: template.base64 } }),
+    };
   }
 
-  async template(marathon: JsonCursor | undefined): Promise<JsonObject> {
-    const read = await this.#read(marathon?.member("v2AppMustacheTemplate"));
-    return read ? { marathon: { v2AppMustacheTemplate: read.bytes.toString("base64") } } : {};
+  async #document(): Promise<JsonCursor | undefined> {
+    const bytes = await readDefinitionFile(this.#absolute);
+    if (typeof bytes === "string") {
+      this.#findings.add({ code: "E101", severity: "error", file: this.#file, message: bytes });
+      return undefined;
+    }
+    const document = parseJsonDocument(bytes, this.#file, this.#findings);
+    return document && JsonCursor.of(document, this.#findings);
   }
 
-  async #read(place: JsonCursor | undefined): Promise<{ file: string; bytes: Buffer } | undefined> {
-    if (!place || !isFileReference(place.value) || place.value === "@") return undefined;
-    const reference = place.value.slice(1);
-    const absolute = path.resolve(path.dirname(this.#absolute), reference);
-    const file = path.isAbsolute(reference)
-      ? reference
-      : path.join(path.dirname(this.#file), reference);
-    const bytes = await readDefinitionFile(absolute);
+  async #part(place: JsonCursor | undefined, rule: Rule): Promise<Part> {
+    if (!place) return { broken: false };
+    if (!isFileReference(place.value)) return { cursor: place, broken: !place.object };
+    const read = await this.#readReference(place);
+    const document = read && parseJsonDocument(read.bytes, read.file, this.#findings);
+    if (!document) return { broken: true };
+    const cursor = JsonCursor.of(document, this.#findings);
+    checkFile(cursor, rule);
+    return { cursor, broken: !cursor.object };
+  }
+
+  async #template(place: JsonCursor | undefined): Promise<TemplateSource | undefined> {
+    if (!place || typeof place.value !== "string") return undefined;
+    if (!isFileReference(place.value)) {
+      return isBase64Text(place.value) ? TemplateSource.field(place, this.#findings) : undefined;
+    }
+    const read = await this.#readReference(place);
+    return read && TemplateSource.file(read.bytes, read.file, this.#findings);
+  }
+
+  async #readReference(place: JsonCursor): Promise<{ file: string; bytes: Buffer } | undefined> {
+    const reference = String(place.value).slice(1);
+    if (reference === "") return undefined;
+    const directory = path.dirname(this.#file);
+    const file = path.isAbsolute(reference) ? reference : path.join(directory, reference);
+    const bytes = await readDefinitionFile(path.resolve(path.dirname(this.#absolute), reference));
     if (typeof bytes !== "string") return { file, bytes };
     place.error("E140", `${place.label}: ${bytes}: ${file}`);
     return undefined;

@@ -54,15 +54,15 @@ describe("parseJsonDocument", () => {
     [
       "an end too early",
       '{\n"a": [1',
-      "x.json:2:8: error E103: expected ',' or ']' but found the end of the file",
+      "x.json:2:8: error E103: expected ',' or ']' but found the end of the text",
       "  hint: the [ of line 2 is never closed",
     ],
     [
       "more than one value",
       "{} {}",
-      "x.json:1:4: error E103: expected the end of the file but found '{'",
+      "x.json:1:4: error E103: expected the end of the text but found '{'",
     ],
-    ["an empty file", " \n", "x.json:1:1: error E103: the file is empty"],
+    ["an empty file", " \n", "x.json:1:1: error E103: the text is empty"],
     ["single quotes", "['a']", "x.json:1:2: error E103: strings are written in double quotes"],
     [
       "a comment",
