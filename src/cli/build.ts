@@ -102,7 +102,8 @@ function tellOnStdout(error: unknown, { json }: BuildOptions, context: CliContex
   }
   if (!(error instanceof BuildFailed || error instanceof PackageInvalid)) return;
   if (json) printJson(terminal, { findings: error.findings.map(findingToJson), ok: false });
-  else printFindings(error.findings, context);
+  // Of a definition that is not valid the findings are printed with the error itself.
+  else if (error instanceof BuildFailed) printFindings(error.findings, context);
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

@@ -14,6 +14,11 @@ export interface CommandEntry {
 
 export const commandTable: readonly CommandEntry[] = [
   {
+    name: "migrate",
+    summary: "Turn a package directory of the catalogue into a build definition",
+    load: async () => (await import("./migrate.ts")).migrate,
+  },
+  {
     name: "build",
     summary: "Build a package: fetch its assets and images into one .dcos file",
     load: async () => (await import("./build.ts")).build,

@@ -22,7 +22,10 @@ export interface AssetPlace {
   readonly value: string;
 }
 
-/** What happens next: `migrate` only warns of what `build` must refuse. */
+/**
+ * `build` is about to fetch everything: it finds out itself what leads nowhere, and tells all of that
+ * together. `migrate` fetches nothing, so the string and the local disk must do.
+ */
 export type Step = "migrate" | "build";
 
 export function assetPlaces(resource: JsonCursor): AssetPlace[] {
@@ -53,8 +56,8 @@ export function bundledImages(resource: JsonCursor | undefined): string[] {
  */
 export async function checkAssets(resource: JsonCursor, base: string, step: Step): Promise<void> {
   for (const asset of assetPlaces(resource)) {
-    checkLocation(asset, step);
-    await checkPath(asset, base);
+    warnOfLocation(asset);
+    if (step === "migrate") await checkLocation(asset, base);
   }
   const images = resource.member("assets")?.member("container")?.member("docker")?.members() ?? [];
   for (const [, image] of images) checkImage(image);
@@ -65,35 +68,36 @@ function place(cursor: JsonCursor | undefined, name: string, key?: string): Asse
   return [{ cursor, name, ...(key !== undefined && { key }), value: cursor.value }];
 }
 
-function checkLocation({ cursor, name, value, key }: AssetPlace, step: Step): void {
+function warnOfLocation({ cursor, name, value }: AssetPlace): void {
   const location = parseAssetLocation(value);
   if (value.includes("{{")) {
     cursor.warning("W221", `${name} holds the unrendered placeholder ${quote(value)}`);
   }
   if (location.kind === "empty") cursor.warning("W145", `${name} is empty`);
-  else if (location.kind === "malformed")
-    cursor.error("E141", `${name}: ${quote(value)} is no URL`);
-  else if (location.kind === "unsupported") {
-    const known = "https, http or a file path";
-    cursor.error("E141", `${name}: URL scheme "${location.scheme}" is not supported (${known})`);
-  } else if (location.kind === "prefix" && step === "migrate") {
-    warnOfPrefix(cursor, `${name} (${value})`, key);
-  } else if (location.kind !== "path" && location.url.protocol === "http:") {
+  else if (location.kind === "file" && location.url.protocol === "http:") {
     cursor.warning("W141", `${name} is fetched over plain http`);
   }
 }
 
-function warnOfPrefix(cursor: JsonCursor, name: string, key: string | undefined): void {
-  const message = `${name} names a server or directory, not a file; it cannot be bundled`;
-  const keep = key === undefined ? "" : `, or build with --keep-url=${key}`;
-  cursor.warning("W145", message, `add the full URL of each file as an asset${keep}`);
+async function checkLocation(asset: AssetPlace, base: string): Promise<void> {
+  const { cursor, name, value } = asset;
+  const location = parseAssetLocation(value);
+  if (location.kind === "malformed") cursor.error("E141", `${name}: ${quote(value)} is no URL`);
+  else if (location.kind === "unsupported") {
+    const known = "https, http or a file path";
+    cursor.error("E141", `${name}: URL scheme "${location.scheme}" is not supported (${known})`);
+  } else if (location.kind === "prefix") warnOfPrefix(asset);
+  else if (location.kind === "path") {
+    const problem = await fileProblem(path.resolve(base, location.path));
+    if (problem) cursor.error("E140", `${name}: ${problem}: ${location.path}`);
+  }
 }
 
-async function checkPath({ cursor, name, value }: AssetPlace, base: string): Promise<void> {
-  const location = parseAssetLocation(value);
-  if (location.kind !== "path") return;
-  const problem = await fileProblem(path.resolve(base, location.path));
-  if (problem) cursor.error("E140", `${name}: ${problem}: ${location.path}`);
+function warnOfPrefix({ cursor, name, value, key }: AssetPlace): void {
+  const what = "names a server or directory, not a file; it cannot be bundled";
+  const keep = key === undefined ? "" : `, or build with --keep-url=${key}`;
+  const hint = `add the full URL of each file as an asset${keep}`;
+  cursor.warning("W145", `${name} (${value}) ${what}`, hint);
 }
 
 async function fileProblem(file: string): Promise<string | undefined> {

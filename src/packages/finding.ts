@@ -27,30 +27,23 @@ export interface Finding {
 
 /** Collects the findings of one run, so that a user sees all of them at once. */
 export class Findings {
-  /** More would help nobody, and a hostile document could produce one per byte. */
+  /** Of each severity: more would help nobody, and a hostile document could have one per byte. */
   static readonly limit = 1000;
-  readonly #found: Finding[] = [];
-  readonly #strict: boolean;
-  #errors = 0;
-
-  /** @param options `strict` makes an error of every warning, but not of notes (W200) */
-  constructor({ strict = false }: { strict?: boolean } = {}) {
-    this.#strict = strict;
-  }
+  readonly #errors: Finding[] = [];
+  readonly #warnings: Finding[] = [];
 
   add(finding: Finding): void {
-    const severity = this.#strict && finding.code !== "W200" ? "error" : finding.severity;
-    if (severity === "error") this.#errors += 1;
-    if (this.#found.length < Findings.limit) this.#found.push({ ...finding, severity });
+    const same = finding.severity === "error" ? this.#errors : this.#warnings;
+    if (same.length < Findings.limit) same.push(finding);
   }
 
   get hasErrors(): boolean {
-    return this.#errors > 0;
+    return this.#errors.length > 0;
   }
 
   /** By file, then line, then column; findings about whole files first. */
   sorted(): Finding[] {
-    return [...this.#found].sort(
+    return [...this.#errors, ...this.#warnings].sort(
       (a, b) =>
         compareText(a.file, b.file) ||
         (a.line ?? 0) - (b.line ?? 0) ||
@@ -105,6 +98,13 @@ export function findingToJson(finding: Finding): Record<string, unknown> {
     hint: hint ?? null,
     ...(excerpt && { excerpt }),
   };
+}
+
+/** With `--strict` a doubt is a refusal; notes (W200) are no doubts. */
+export function strictly(findings: readonly Finding[]): Finding[] {
+  return findings.map((finding) =>
+    finding.code === "W200" ? finding : { ...finding, severity: "error" },
+  );
 }
 
 /** Keeps control and direction characters of a hostile document from reaching a terminal. */
