@@ -13,13 +13,11 @@ export function readConfigurationFile(file: string): Source {
     const { code } = cause as NodeJS.ErrnoException;
     return { values: new Map(), problems: [problem(`${file}: cannot be read (${code})`)] };
   }
-  const errors: ParseError[] = [];
-  const document: unknown = parse(text, errors, { disallowComments: true });
-  const [first] = errors;
-  if (first) {
-    const before = text.slice(0, first.offset).split("\n");
-    const place = `${file}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
-    return { values: new Map(), problems: [problem(`${place}: ${words(first)}`)] };
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    return { values: new Map(), problems: [problem(`${file}${syntaxError(text)}`)] };
   }
   if (typeof document !== "object" || document === null || Array.isArray(document)) {
     return { values: new Map(), problems: [problem(`${file}: must hold a JSON object`)] };
@@ -31,8 +29,13 @@ export function readConfigurationFile(file: string): Source {
   return { values: source.values, problems: [...named, ...source.problems] };
 }
 
-function words({ error }: ParseError): string {
-  return printParseErrorCode(error)
-    .replace(/([a-z])([A-Z])/g, "$1 $2")
-    .toLowerCase();
+/** `:line:column: what`; JSON.parse says neither reliably. */
+function syntaxError(text: string): string {
+  const errors: ParseError[] = [];
+  parse(text, errors, { disallowComments: true });
+  const [first] = errors;
+  if (!first) return ": is no JSON in UTF-8 without a byte order mark";
+  const before = text.slice(0, first.offset).split("\n");
+  const what = printParseErrorCode(first.error).replace(/([a-z])([A-Z])/g, "$1 $2");
+  return `:${before.length}:${(before.at(-1)?.length ?? 0) + 1}: ${what.toLowerCase()}`;
 }
