@@ -1,6 +1,6 @@
 /** Protects how the server is configured: what wins, what is refused and in which words. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -236,8 +236,10 @@ describe("configuration", () => {
     assert.deepEqual(readInvocation(argv, {}), { action: "serve", config: loadConfig(argv, {}) });
   });
 
-  it("has a row for every option in the documented table", async () => {
+  it("has a row for every option in the documented table, which CONTRIBUTING.md repeats", async () => {
     const table = optionTable();
+    const page = new URL("../../CONTRIBUTING.md", import.meta.url);
+    assert.ok((await readFile(page, "utf8")).includes(table), `it should hold:\n${table}`);
     assert.equal(table.trim().split("\n").length, options.length + 2);
     assert.match(table, /^\| `\/tls\/cert` \| `--tls-cert` \| `DCOS_REGISTRY_TLS_CERT` \| /m);
   });
