@@ -416,7 +416,7 @@ describe("/package", () => {
         let size = 0;
         for await (const chunk of bundle) {
           size += chunk.byteLength;
-          if (size > 4 * 1024 ** 2) throw new BundleInvalid("not a bundle");
+          if (size > 256 * 1024) throw new BundleInvalid("not a bundle");
         }
         throw new Error("unreachable");
       };

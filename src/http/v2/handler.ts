@@ -15,7 +15,7 @@ import type { Exchange } from "./exchange.ts";
 import { listReferrers, listRepositories, listTags } from "./listings.ts";
 import { deleteManifest, getManifest, putManifest } from "./manifests.ts";
 import { sendOciError } from "./oci-envelope.ts";
-import { matchV2, type V2Route } from "./route.ts";
+import { matchV2, type RepositoryRoute } from "./route.ts";
 import { appendChunk, cancelUpload, finishUpload, startUpload, uploadStatus } from "./uploads.ts";
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
@@ -33,7 +33,6 @@ export interface V2Dependencies {
 /** Repositories that only publishing a package writes to; an underscore is in no package name. */
 const publishedOnly = "dcos_packages/";
 
-type RepositoryRoute = Extract<V2Route, { name: string }>;
 type Operation = (exchange: Exchange) => Promise<void>;
 
 export function createV2Handler(dependencies: V2Dependencies): Handler {

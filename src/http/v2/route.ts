@@ -8,6 +8,9 @@ export type V2Route =
   | { readonly kind: "version" }
   | { readonly kind: "token" }
   | { readonly kind: "catalog" }
+  | RepositoryRoute;
+
+export type RepositoryRoute =
   | { readonly kind: "uploads"; readonly name: string }
   | { readonly kind: "upload"; readonly name: string; readonly id: string }
   | { readonly kind: "blob"; readonly name: string; readonly digest: string }
