@@ -139,7 +139,7 @@ export function tampered(
   );
   if (document) Object.assign(document, store(definition));
   change(root, metadata);
-  if (root.manifests[0] === first) Object.assign(first, store(metadata));
+  if (root.manifests?.[0] === first) Object.assign(first, store(metadata));
   return { root: store(root).digest, content };
 }
 
