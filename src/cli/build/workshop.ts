@@ -1,4 +1,5 @@
 /** What a build works with, made from its options and put away when it ends, however it ends. */
+import { setMaxListeners } from "node:events";
 import path from "node:path";
 import { type CliContext, isQuiet } from "../context.ts";
 import { BlobCache } from "../fetch/blob-cache.ts";
@@ -33,12 +34,17 @@ export async function withWorkshop<T>(
   work: (workshop: Workshop) => Promise<T>,
 ): Promise<T> {
   const { environment, workingDirectory, version = "0" } = context;
+  // Many transfers listen to it at once; that is no leak.
+  const signal = AbortSignal.any([context.signal]);
+  setMaxListeners(0, signal);
   const trust = await loadTrust({ caFile: options.ca, environment, workingDirectory });
   const platform = parsePlatform(options.platform);
   const client = new HttpClient({ environment, trust, userAgent: `dcos-registry/${version}` });
   const cache = await openCache(options, context, places.target);
   try {
-    return await work(equip({ options, context, places, client, cache, platform }));
+    return await work(
+      equip({ options, context: { ...context, signal }, places, client, cache, platform }),
+    );
   } finally {
     await Promise.all([client.close(), cache.close()]);
   }
