@@ -1,15 +1,16 @@
 /**
  * Finds out which registry is meant, whom to trust and who asks, before anything is sent.
  *
- * Credentials come from files, variables or stdin, never from the command line, and are kept apart
- * from the URL, so that no message can show them. The variables `DCOS_URL`, `DCOS_ACS_TOKEN`,
- * `DCOS_TLS_CA_PATH` and `DCOS_TLS_INSECURE` are what the DC/OS CLI passes to its plugins.
+ * `--url` names a registry directly. Without it the cluster is meant that the DC/OS CLI is attached
+ * to, and without one the development server of this directory. Credentials are kept apart from
+ * the URL, so that no message can show them.
  */
-import { readFile } from "node:fs/promises";
-import path from "node:path";
 import type { Command } from "commander";
-import { FileUnreadable, fileProblem, UsageError } from "./cli-error.ts";
+import { FileUnreadable, UsageError } from "./cli-error.ts";
+import { acsToken, clusterCa, isInsecure, parseServiceName } from "./cluster-environment.ts";
 import type { CliContext } from "./context.ts";
+import { type CredentialOptions, resolveAuthorization } from "./credentials.ts";
+import { readText } from "./read-text.ts";
 
 export interface Connection {
   /** Ends with `/`; a path prefix such as `/service/dcos-registry/` is part of it. */
@@ -23,12 +24,9 @@ export interface Connection {
   readonly authorization: string | undefined;
 }
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends CredentialOptions {
   readonly url?: string;
   readonly ca?: string;
-  readonly tokenFile?: string;
-  readonly user?: string;
-  readonly passwordStdin?: boolean;
   readonly name?: string;
 }
 
@@ -40,7 +38,7 @@ export function addConnectionOptions(command: Command): Command {
   return command
     .option("--url <url>", "address of the registry, a path prefix included")
     .option("--ca <file>", "PEM file of CAs to trust in addition to the system's")
-    .option("--token-file <file>", "file whose first line is the token to send")
+    .option("--token-file <file>", "file that holds the token to send")
     .option("--user <name>", "user name, with --password-stdin")
     .option("--password-stdin", "read the password of --user from stdin")
     .option("--name <service>", "name of the registry's service in the attached DC/OS cluster");
@@ -82,6 +80,11 @@ interface Address {
 
 async function resolveAddress(options: ConnectionOptions, context: CliContext): Promise<Address> {
   const { environment } = context;
+  if (options.url !== undefined && options.name !== undefined) {
+    throw new UsageError("--url and --name are two ways to say which registry; use one", {
+      where: `--name ${options.name}`,
+    });
+  }
   if (options.url !== undefined) {
     return { url: parseUrl(options.url), caFile: options.ca, cluster: false };
   }
@@ -127,54 +130,6 @@ function parseUrl(text: string): URL {
   return url;
 }
 
-/** Nested names such as `group/dcos-registry` are legal in DC/OS; anything else would leave the path. */
-function parseServiceName(name: string): string {
-  const bare = name.replace(/^\/|\/$/g, "");
-  if (/^[a-z0-9-]+(?:\/[a-z0-9-]+)*$/.test(bare)) return bare;
-  throw new UsageError("a service name is made of lower-case letters, digits, '-' and '/'", {
-    where: `--name ${name}`,
-  });
-}
-
-async function resolveAuthorization(
-  options: ConnectionOptions,
-  context: CliContext,
-): Promise<string | undefined> {
-  if (options.user !== undefined || options.passwordStdin) {
-    return basicCredentials(options, context);
-  }
-  const { tokenFile } = options;
-  const token =
-    tokenFile === undefined
-      ? context.environment["DCOS_REGISTRY_TOKEN"]
-      : firstLine(await readText(tokenFile, context));
-  if (token === undefined || (token === "" && tokenFile === undefined)) return undefined;
-  if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw new UsageError("a token is one line of printable characters without blanks", {
-      where: tokenFile === undefined ? "DCOS_REGISTRY_TOKEN" : `--token-file ${tokenFile}`,
-    });
-  }
-  return `Bearer ${token}`;
-}
-
-async function basicCredentials(
-  { user, passwordStdin, tokenFile }: ConnectionOptions,
-  { input }: CliContext,
-): Promise<string> {
-  if (user === undefined || !passwordStdin) {
-    throw new UsageError("--user and --password-stdin belong together");
-  }
-  if (tokenFile !== undefined) {
-    throw new UsageError("--token-file and --user are two ways to say who you are; use one");
-  }
-  if (user.includes(":")) throw new UsageError("a user name has no ':'", { where: "--user" });
-  let password = "";
-  for await (const chunk of input?.stream ?? []) password += String(chunk);
-  password = password.replace(/\r?\n$/, "");
-  if (password === "") throw new UsageError("--password-stdin: nothing came on stdin");
-  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
-}
-
 /** Over plain HTTP everybody on the way can read the token; the own machine is no way. */
 function refuseClearText(url: URL, authorization: string | undefined): void {
   if (url.protocol === "https:" || authorization === undefined || isLoopback(url)) return;
@@ -184,43 +139,6 @@ function refuseClearText(url: URL, authorization: string | undefined): void {
   });
 }
 
-export function isLoopback({ hostname }: URL): boolean {
+function isLoopback({ hostname }: URL): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname);
-}
-
-type Environment = CliContext["environment"];
-
-function acsToken(environment: Environment): string | undefined {
-  const token = environment["DCOS_ACS_TOKEN"];
-  return token && /^[\x21-\x7e]+$/.test(token) ? `token=${token}` : undefined;
-}
-
-/** `DCOS_SSL_VERIFY` is the older variable: `true`, `false` or the path of a CA file. */
-function clusterCa(environment: Environment): string | undefined {
-  const older = environment["DCOS_SSL_VERIFY"];
-  const fallback = older && !/^(?:true|false|0|1)$/i.test(older) ? older : undefined;
-  return environment["DCOS_TLS_CA_PATH"] || fallback;
-}
-
-function isInsecure(environment: Environment): boolean {
-  const insecure = environment["DCOS_TLS_INSECURE"];
-  if (insecure) return /^(?:1|true)$/i.test(insecure);
-  return /^(?:0|false)$/i.test(environment["DCOS_SSL_VERIFY"] ?? "");
-}
-
-function firstLine(text: string): string {
-  return (
-    text
-      .split("\n")
-      .map((line) => line.trim())
-      .find((line) => line !== "") ?? ""
-  );
-}
-
-async function readText(file: string, { workingDirectory }: CliContext): Promise<string> {
-  try {
-    return await readFile(path.resolve(workingDirectory, file), "utf8");
-  } catch (cause) {
-    throw new FileUnreadable(fileProblem(cause), { where: file, cause });
-  }
 }

@@ -5,6 +5,7 @@
  * an AggregateError (one per address of a host).
  */
 import { CliError } from "./cli-error.ts";
+import { fieldsOf, numberOf, textOf } from "./json-fields.ts";
 
 export class RegistryUnreachable extends CliError {
   readonly code = "REGISTRY_UNREACHABLE";
@@ -18,6 +19,8 @@ export interface Target {
   readonly url: string;
   /** Where the trusted certificates come from, for the hint; undefined means the system's only. */
   readonly caFile: string | undefined;
+  /** The proxy that the environment names, whether or not it was used. */
+  readonly proxy: URL | undefined;
 }
 
 type Explanation = readonly [message: string, hint?: string];
@@ -39,8 +42,9 @@ export function explainNetworkError(
   error: unknown,
   target: Target,
 ): RegistryUnreachable | undefined {
-  for (const { code, text } of chainOf(error)) {
-    const explanation = explain(code, text, target);
+  for (const link of chainOf(error)) {
+    const { code } = link;
+    const explanation = explainProxy(link, target) ?? explain(link, target);
     if (explanation === undefined) continue;
     const [message, hint] = explanation;
     if (broken.has(code)) return new ConnectionBroken(message, { where: target.url, cause: error });
@@ -49,13 +53,35 @@ export function explainNetworkError(
   return undefined;
 }
 
-function explain(code: string, text: string, target: Target): Explanation | undefined {
-  return explainAddress(code, target) ?? explainTls(code, text, target) ?? explainTransfer(code);
+/** Connections end at the proxy, so what cannot be reached may be the proxy. */
+function explainProxy({ code, text, host, port }: Link, target: Target): Explanation | undefined {
+  const { proxy, url } = target;
+  if (proxy === undefined) return undefined;
+  const { hostname } = new URL(url);
+  const around = `check HTTPS_PROXY, or name ${hostname} in NO_PROXY`;
+  const status = /^Proxy response \((\d+)\)/.exec(text)?.[1];
+  if (status !== undefined) {
+    return [`the proxy ${proxy.host} does not let us through: HTTP ${status}`, around];
+  }
+  if (code === "PROXY_CLOSED") {
+    return [`the proxy ${proxy.host} closes the connection instead of letting us through`, around];
+  }
+  if (host !== proxy.hostname && port !== portOf(proxy)) return undefined;
+  const reason = explainAddress(code, proxy)?.[0];
+  return reason === undefined ? undefined : [`the proxy cannot be reached: ${reason}`, around];
 }
 
-function explainAddress(code: string, { url }: Target): Explanation | undefined {
-  const { hostname, host, protocol } = new URL(url);
-  const port = host === hostname ? (protocol === "https:" ? "443" : "80") : host.split(":").at(-1);
+function explain({ code, text }: Link, target: Target): Explanation | undefined {
+  return (
+    explainAddress(code, new URL(target.url)) ??
+    explainTls(code, text, target) ??
+    explainTransfer(code)
+  );
+}
+
+function explainAddress(code: string, url: URL): Explanation | undefined {
+  const { hostname } = url;
+  const port = portOf(url);
   if (code === "ENOTFOUND") {
     return [
       `there is no host named ${hostname}`,
@@ -73,6 +99,10 @@ function explainAddress(code: string, { url }: Target): Explanation | undefined 
     return [`${hostname} does not answer on port ${port}`, "check the firewall and --url"];
   }
   return undefined;
+}
+
+function portOf({ port, protocol }: URL): number {
+  return Number(port || (protocol === "https:" ? 443 : 80));
 }
 
 function explainTls(code: string, text: string, { url, caFile }: Target): Explanation | undefined {
@@ -111,19 +141,31 @@ function explainTransfer(code: string): Explanation | undefined {
 interface Link {
   readonly code: string;
   readonly text: string;
+  /** The peer that could not be reached, where the error says so. */
+  readonly host: string | undefined;
+  readonly port: number | undefined;
 }
 
 /** The error itself, its causes and the parts of aggregates, outermost first; bounded. */
 function chainOf(error: unknown): Link[] {
   const links: Link[] = [];
   const waiting = [error];
-  while (waiting.length > 0 && links.length < 20) {
+  for (let count = 0; waiting.length > 0 && count < 20; count += 1) {
     const next = waiting.shift();
     if (!(next instanceof Error)) continue;
-    const code = "code" in next && typeof next.code === "string" ? next.code : "";
-    links.push({ code, text: next.message });
+    links.push(linkOf(next));
     if (next instanceof AggregateError) waiting.push(...next.errors);
     waiting.push(next.cause);
   }
   return links;
+}
+
+function linkOf(error: Error): Link {
+  const fields = fieldsOf(error);
+  return {
+    code: textOf(fields["code"]) ?? "",
+    text: error.message,
+    host: textOf(fields["hostname"]),
+    port: numberOf(fields["port"]),
+  };
 }

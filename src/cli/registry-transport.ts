@@ -6,9 +6,11 @@
  */
 import type { Readable } from "node:stream";
 import { rootCertificates } from "node:tls";
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from "undici";
-import { type Connection, isLoopback } from "./connection.ts";
+import { type Dispatcher, request } from "undici";
+import type { Connection } from "./connection.ts";
 import { explainNetworkError } from "./network-error.ts";
+import { openAgent } from "./proxied-agent.ts";
+import { type ProxySettings, proxyFor } from "./proxy.ts";
 import { type Answer, NotARegistry } from "./registry-refusal.ts";
 
 export interface TransportOptions {
@@ -31,16 +33,20 @@ export interface Exchange {
 
 /** A described package of the largest catalogue entry is below 1 MiB. */
 const answerLimitBytes = 64 * 1024 * 1024;
+const connectTimeoutMs = 20_000;
 
 export class RegistryTransport {
   readonly #connection: Connection;
   readonly #options: TransportOptions;
   readonly #dispatcher: Dispatcher;
+  readonly #proxy: URL | undefined;
 
   constructor(connection: Connection, options: TransportOptions) {
     this.#connection = connection;
     this.#options = options;
-    this.#dispatcher = openDispatcher(connection, options);
+    const settings = proxyFor(connection.url, options.environment);
+    this.#proxy = settings?.proxy;
+    this.#dispatcher = openDispatcher(connection, settings);
   }
 
   /** @throws {RegistryUnreachable} whatever was answered is an answer, errors included */
@@ -62,7 +68,8 @@ export class RegistryTransport {
       return await readAnswer(url, response);
     } catch (error) {
       const cause = signal.aborted ? signal.reason : error;
-      throw explainNetworkError(cause, { url, caFile: this.#connection.caFile }) ?? cause;
+      const { caFile } = this.#connection;
+      throw explainNetworkError(cause, { url, caFile, proxy: this.#proxy }) ?? cause;
     }
   }
 
@@ -82,21 +89,15 @@ export class RegistryTransport {
   }
 }
 
-/** Trust is added to what the system has; a proxy is asked only for hosts beyond this machine. */
-function openDispatcher(connection: Connection, { environment }: TransportOptions): Dispatcher {
+/** Trust is added to what the system has. */
+function openDispatcher(connection: Connection, settings?: ProxySettings): Dispatcher {
   const { ca, verifyCertificate, url } = connection;
   const tls = {
     ...(ca !== undefined && { ca: [...rootCertificates, ca] }),
     rejectUnauthorized: verifyCertificate,
+    timeout: connectTimeoutMs,
   };
-  const variable = (name: string) =>
-    environment[name.toLowerCase()] ?? environment[name.toUpperCase()] ?? "";
-  const httpProxy = environment["http_proxy"] ?? "";
-  const httpsProxy = variable("https_proxy");
-  const connect = { ...tls, timeout: 20_000 };
-  if (isLoopback(url) || (httpProxy === "" && httpsProxy === "")) return new Agent({ connect });
-  const noProxy = variable("no_proxy");
-  return new EnvHttpProxyAgent({ httpProxy, httpsProxy, noProxy, connect, requestTls: tls });
+  return openAgent(settings, tls, url.protocol === "https:");
 }
 
 async function readAnswer(url: string, response: Dispatcher.ResponseData): Promise<Answer> {

@@ -29,11 +29,13 @@ export function wantsColor(
   return isTerminal && environment["TERM"] !== "dumb";
 }
 
+/** Control characters but tab and line feed; and those that change the direction of text. */
+const harmful = /[^\t\n\P{Cc}]|[\u202a-\u202e\u2066-\u2069]/gu;
+
 /**
- * Makes text from elsewhere (a server, a file name) safe to print: control characters, which could
- * move the cursor or change the title of a terminal, become `?`. Line breaks and tabs stay.
+ * Makes text from elsewhere (a server, a file name) safe to print: what could move the cursor or
+ * change the title of a terminal becomes `?`.
  */
 export function printable(text: string): string {
-  // biome-ignore format: one range a line reads better than one long class
-  return text.replace(/[^\t\n\P{Cc}]|[\u202a-\u202e\u2066-\u2069]/gu, "?");
+  return text.replace(harmful, "?");
 }

@@ -19,7 +19,7 @@ let registry: FakeRegistry;
 before(async () => {
   directory = await makeScratch("cli-connection");
   registry = await FakeRegistry.start({ prefix: "/service/group/dcos-registry" });
-  await writeFile(path.join(directory, "token"), `\n  ${secret}\nsecond-line\n`);
+  await writeFile(path.join(directory, "token"), `# for CI\n\n  ${secret}\nsecond-line\n`);
 });
 after(async () => {
   await registry.stop();
@@ -71,6 +71,12 @@ describe("the address", () => {
     const { code, stderr } = await list(["--url", `https://me:${secret}@registry`]);
     assert.match(stderr, /^Error: a URL must not carry a password/);
     assert.ok(!stderr.includes(secret));
+    assert.equal(code, 2);
+  });
+
+  it("is not named in two ways", async () => {
+    const { code, stderr } = await list(["--url", registry.url, "--name", "registry"]);
+    assert.match(stderr, /^Error: --url and --name are two ways to say which registry; use one\n/);
     assert.equal(code, 2);
   });
 
@@ -136,7 +142,7 @@ describe("the attached cluster", () => {
 });
 
 describe("credentials", () => {
-  it("come from the first line of --token-file, or from a variable", async () => {
+  it("come from the first token of --token-file, or from a variable", async () => {
     await list(["--url", registry.url, "--token-file", "token"]);
     const environment = { DCOS_REGISTRY_TOKEN: secret };
     await list(["--url", registry.url], { environment });

@@ -1,11 +1,13 @@
 /** Protects what users are told when the registry cannot be reached, or is not what answers. */
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
-import type { ServerResponse } from "node:http";
-import { createServer } from "node:net";
+import { createServer as createHttpServer, type ServerResponse } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import path from "node:path";
+import type { Duplex } from "node:stream";
 import { after, before, describe, it } from "node:test";
 import { CertificateAuthority } from "../fixtures/certificate-authority.ts";
+import { ConnectProxy } from "../fixtures/connect-proxy.ts";
 import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
 import { FakeRegistry } from "./fake-registry.ts";
 import { type CliRun, type CliRunOptions, runInProcess } from "./run-in-process.ts";
@@ -84,8 +86,80 @@ describe("a registry that cannot be reached", () => {
   });
 });
 
+describe("a proxy", () => {
+  const url = "https://registry.test/service/x";
+  let proxied: FakeRegistry;
+  let proxy: ConnectProxy;
+
+  before(async () => {
+    const tls = authority.issue("registry.test");
+    proxied = await FakeRegistry.start({ tls, prefix: "/service/x" });
+    proxy = await ConnectProxy.start({ plainPort: plain.port, tlsPort: proxied.port });
+  });
+  after(async () => {
+    await proxy.close();
+    await proxied.stop();
+  });
+
+  it("is used for https when HTTPS_PROXY names it, with our own trust behind it", async () => {
+    const environment = { HTTPS_PROXY: proxy.url, NO_PROXY: "other.test" };
+    const { code, stderr } = await list(["--url", url, "--ca", "ca.crt"], { environment });
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(proxy.tunnels, ["registry.test:443"]);
+    const untrusted = await list(["--url", url], { environment });
+    assert.match(untrusted.stderr, /^Error: the certificate of registry\.test is signed by a CA/);
+  });
+
+  it("is not used for hosts in NO_PROXY, this machine, or another scheme", async () => {
+    const used = proxy.tunnels.length;
+    const skipped = { HTTPS_PROXY: proxy.url, NO_PROXY: "registry.test" };
+    assert.equal((await list(["--url", url], { environment: skipped })).code, 5);
+    const http = { http_proxy: proxy.url };
+    assert.equal((await list(["--url", url], { environment: http })).code, 5);
+    const environment = { HTTPS_PROXY: proxy.url };
+    const local = await list(["--url", secure.url, "--ca", "ca.crt"], { environment });
+    assert.equal(local.code, 0);
+    assert.equal(proxy.tunnels.length, used);
+  });
+
+  it("is named when it is what cannot be reached", async () => {
+    const environment = { HTTPS_PROXY: `http://me:secret@127.0.0.1:${await freePort()}` };
+    const { code, stderr } = await list(["--url", url], { environment });
+    assert.match(stderr, /^Error: the proxy cannot be reached: nothing listens on port \d+ of 127/);
+    assert.match(stderr, /\nHint: check HTTPS_PROXY, or name registry\.test in NO_PROXY/);
+    assert.ok(!stderr.includes("secret"));
+    assert.equal(code, 5);
+  });
+
+  it("is named when it refuses, or hangs up", async () => {
+    const refusing = await startProxy((client) => client.end("HTTP/1.1 407 Login\r\n\r\n"));
+    const refused = await list(["--url", url], { environment: { HTTPS_PROXY: refusing.url } });
+    await refusing.close();
+    assert.match(
+      refused.stderr,
+      /^Error: the proxy 127\.0\.0\.1:\d+ does not let us through: HTTP 407\n/,
+    );
+    assert.equal(refused.code, 5);
+
+    const closing = await startProxy((client) => client.end());
+    const closed = await list(["--url", url], { environment: { HTTPS_PROXY: closing.url } });
+    await closing.close();
+    assert.match(closed.stderr, /^Error: the proxy 127\.0\.0\.1:\d+ closes the connection instead/);
+    assert.deepEqual([closed.code, closing.asked()], [5, 1]);
+  });
+
+  it("is a URL", async () => {
+    const environment = { HTTPS_PROXY: "ftp://me:secret@x" };
+    const { code, stderr } = await list(["--url", url], { environment });
+    assert.match(stderr, /^Error: HTTPS_PROXY is not the URL of an HTTP proxy\n/);
+    assert.ok(!stderr.includes("secret"));
+    assert.equal(code, 2);
+  });
+});
+
 describe("trust", () => {
   it("refuses a certificate of an unknown CA and says which option helps", async () => {
+    secure.asked.length = 0;
     const { code, stderr } = await list(["--url", secure.url]);
     assert.match(
       stderr,
@@ -234,4 +308,20 @@ async function freePort(): Promise<number> {
   const address = server.address();
   await new Promise((resolve) => server.close(resolve));
   return typeof address === "object" && address ? address.port : 1;
+}
+
+/** A proxy that does one thing to whoever asks for a tunnel. */
+async function startProxy(answer: (client: Duplex) => void) {
+  let asked = 0;
+  const server = createHttpServer().on("connect", (_request, client) => {
+    asked += 1;
+    answer(client);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    asked: () => asked,
+    close: () => new Promise((resolve) => server.close(resolve)),
+  };
 }
