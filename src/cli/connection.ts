@@ -6,17 +6,18 @@
  * the URL, so that no message can show them.
  */
 import type { Command } from "commander";
-import { FileUnreadable, UsageError } from "./cli-error.ts";
+import { UsageError } from "./cli-error.ts";
 import { acsToken, clusterCa, isInsecure, parseServiceName } from "./cluster-environment.ts";
 import type { CliContext } from "./context.ts";
 import { type CredentialOptions, resolveAuthorization } from "./credentials.ts";
+import { readCaFile } from "./fetch/trust.ts";
 import { readText } from "./read-text.ts";
 
 export interface Connection {
   /** Ends with `/`; a path prefix such as `/service/dcos-registry/` is part of it. */
   readonly url: URL;
-  /** PEM, trusted in addition to the system's CAs. */
-  readonly ca: string | undefined;
+  /** PEM of the CAs that are trusted; undefined means those of the system. */
+  readonly ca: readonly string[] | undefined;
   /** As the user typed it, for messages. */
   readonly caFile: string | undefined;
   readonly verifyCertificate: boolean;
@@ -37,7 +38,7 @@ const developmentCa = "./data/tls/ca.crt";
 export function addConnectionOptions(command: Command): Command {
   return command
     .option("--url <url>", "address of the registry, a path prefix included")
-    .option("--ca <file>", "PEM file of CAs to trust in addition to the system's")
+    .option("--ca <file>", "PEM file of the CAs to trust, in place of the system's")
     .option("--token-file <file>", "file that holds the token to send")
     .option("--user <name>", "user name, with --password-stdin")
     .option("--password-stdin", "read the password of --user from stdin")
@@ -51,13 +52,8 @@ export async function resolveConnection(
 ): Promise<Connection> {
   const { environment } = context;
   const address = await resolveAddress(options, context);
-  const ca = address.caFile === undefined ? undefined : await readText(address.caFile, context);
-  if (ca !== undefined && !ca.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new FileUnreadable("the file holds no certificate in PEM form", {
-      where: `--ca ${address.caFile}`,
-      hint: "a CA file starts with -----BEGIN CERTIFICATE-----",
-    });
-  }
+  const { caFile } = address;
+  const ca = caFile === undefined ? undefined : await readCaFile(caFile, context.workingDirectory);
   const authorization =
     (await resolveAuthorization(options, context)) ??
     (address.cluster ? acsToken(environment) : undefined);
@@ -65,7 +61,7 @@ export async function resolveConnection(
   return {
     url: address.url,
     ca,
-    caFile: address.caFile,
+    caFile,
     verifyCertificate: !(address.cluster && isInsecure(environment)),
     authorization,
   };

@@ -17,7 +17,7 @@ export class ConnectionBroken extends RegistryUnreachable {}
 export interface Target {
   /** Printed: carries no credentials. */
   readonly url: string;
-  /** Where the trusted certificates come from, for the hint; undefined means the system's only. */
+  /** Where the trusted certificates come from; undefined means the system's. */
   readonly caFile: string | undefined;
   /** The proxy that the environment names, whether or not it was used. */
   readonly proxy: URL | undefined;
@@ -108,7 +108,7 @@ function portOf({ port, protocol }: URL): number {
 function explainTls(code: string, text: string, { url, caFile }: Target): Explanation | undefined {
   const { host, hostname } = new URL(url);
   if (untrusted.has(code)) {
-    const tried = caFile === undefined ? "" : ` (trusted: the system's CAs and ${caFile})`;
+    const tried = caFile === undefined ? "" : ` (trusted: only ${caFile})`;
     return [
       `the certificate of ${host} is signed by a CA that is not trusted here${tried}`,
       "pass --ca FILE with that CA: outside a cluster the server keeps it in <storage>/tls/ca.crt, a DC/OS cluster hands it out at /ca/dcos-ca.crt",

@@ -5,16 +5,18 @@
  * comes out in words.
  */
 import type { Readable } from "node:stream";
-import { rootCertificates } from "node:tls";
+import type { SecureContext } from "node:tls";
 import { type Dispatcher, request } from "undici";
 import type { Connection } from "./connection.ts";
+import { openAgent } from "./fetch/proxied-agent.ts";
+import { proxySettings } from "./fetch/proxy.ts";
 import { explainNetworkError } from "./network-error.ts";
-import { openAgent } from "./proxied-agent.ts";
-import { type ProxySettings, proxyFor } from "./proxy.ts";
 import { type Answer, NotARegistry } from "./registry-refusal.ts";
 
 export interface TransportOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Whom TLS trusts; Node's own roots when absent. */
+  readonly trust?: SecureContext;
   readonly userAgent: string;
   /** Told what is asked and answered; never sees a credential. */
   readonly trace?: (line: string) => void;
@@ -44,9 +46,15 @@ export class RegistryTransport {
   constructor(connection: Connection, options: TransportOptions) {
     this.#connection = connection;
     this.#options = options;
-    const settings = proxyFor(connection.url, options.environment);
-    this.#proxy = settings?.proxy;
-    this.#dispatcher = openDispatcher(connection, settings);
+    const { environment, trust } = options;
+    const scheme = connection.url.protocol === "https:" ? "https" : "http";
+    const tls = {
+      ...(trust !== undefined && { secureContext: trust }),
+      rejectUnauthorized: connection.verifyCertificate,
+      timeout: connectTimeoutMs,
+    };
+    this.#proxy = proxySettings(scheme, environment)?.proxy;
+    this.#dispatcher = openAgent({ scheme, environment, tls });
   }
 
   /** @throws {RegistryUnreachable} whatever was answered is an answer, errors included */
@@ -87,17 +95,6 @@ export class RegistryTransport {
       ...(authorization !== undefined && { authorization }),
     };
   }
-}
-
-/** Trust is added to what the system has. */
-function openDispatcher(connection: Connection, settings?: ProxySettings): Dispatcher {
-  const { ca, verifyCertificate, url } = connection;
-  const tls = {
-    ...(ca !== undefined && { ca: [...rootCertificates, ca] }),
-    rejectUnauthorized: verifyCertificate,
-    timeout: connectTimeoutMs,
-  };
-  return openAgent(settings, tls, url.protocol === "https:");
 }
 
 async function readAnswer(url: string, response: Dispatcher.ResponseData): Promise<Answer> {

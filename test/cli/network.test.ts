@@ -114,7 +114,7 @@ describe("a proxy", () => {
     const used = proxy.tunnels.length;
     const skipped = { HTTPS_PROXY: proxy.url, NO_PROXY: "registry.test" };
     assert.equal((await list(["--url", url], { environment: skipped })).code, 5);
-    const http = { http_proxy: proxy.url };
+    const http = { HTTP_PROXY: proxy.url };
     assert.equal((await list(["--url", url], { environment: http })).code, 5);
     const environment = { HTTPS_PROXY: proxy.url };
     const local = await list(["--url", secure.url, "--ca", "ca.crt"], { environment });
@@ -172,7 +172,7 @@ describe("trust", () => {
 
   it("names the CA file that does not help", async () => {
     const { stderr } = await list(["--url", secure.url, "--ca", "other.crt"]);
-    assert.match(stderr, /\(trusted: the system's CAs and other\.crt\)/);
+    assert.match(stderr, /\(trusted: only other\.crt\)/);
   });
 
   it("refuses a certificate for another name", async () => {
@@ -194,10 +194,7 @@ describe("trust", () => {
   it("refuses a CA file without a certificate", async () => {
     await writeFile(path.join(directory, "key.pem"), "-----BEGIN PRIVATE KEY-----\n");
     const { code, stderr } = await list(["--url", secure.url, "--ca", "key.pem"]);
-    assert.match(
-      stderr,
-      /^Error: the file holds no certificate in PEM form\n {2}at --ca key\.pem\n/,
-    );
+    assert.match(stderr, /^Error: the CA file holds no certificate\n {2}at key\.pem\n/);
     assert.equal(code, 1);
   });
 });

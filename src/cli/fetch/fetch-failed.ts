@@ -78,6 +78,7 @@ const explanations: Readonly<Record<string, Explanation>> = {
   EPIPE: maybe("connection reset"),
   UND_ERR_SOCKET: maybe("connection reset"),
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: maybe("connection reset"),
+  PROXY_CLOSED: no("the proxy closed the connection"),
   DEPTH_ZERO_SELF_SIGNED_CERT: untrusted("self-signed"),
   SELF_SIGNED_CERT_IN_CHAIN: untrusted("self-signed certificate in its chain"),
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted("unknown issuer"),

@@ -6,9 +6,9 @@
  */
 import type { Readable } from "node:stream";
 import type { SecureContext } from "node:tls";
-import { type Dispatcher, EnvHttpProxyAgent, request } from "undici";
-import { UsageError } from "../cli-error.ts";
+import { type Dispatcher, request } from "undici";
 import { explainFailure, FetchFailed } from "./fetch-failed.ts";
+import { openAgent } from "./proxied-agent.ts";
 
 export interface HttpClientOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -55,27 +55,9 @@ export class HttpClient {
     this.idleTimeoutMs = idleTimeoutMs;
     this.#userAgent = userAgent;
     const tls = { secureContext: trust, timeout: Math.min(30_000, idleTimeoutMs) };
-    const common = {
-      connect: tls,
-      requestTls: tls,
-      proxyTls: tls,
-      noProxy: noProxyOf(environment),
-      headersTimeout: idleTimeoutMs,
-      bodyTimeout: idleTimeoutMs,
-    };
-    // One agent a scheme: the library would send https through the proxy of http otherwise.
     this.#dispatchers = {
-      "http:": new EnvHttpProxyAgent({
-        ...common,
-        httpProxy: proxyOf(environment, "http_proxy"),
-        httpsProxy: "",
-        proxyTunnel: false,
-      }),
-      "https:": new EnvHttpProxyAgent({
-        ...common,
-        httpProxy: "",
-        httpsProxy: proxyOf(environment, "https_proxy"),
-      }),
+      "http:": openAgent({ scheme: "http", environment, tls }),
+      "https:": openAgent({ scheme: "https", environment, tls }),
     };
   }
 
@@ -127,6 +109,8 @@ export class HttpClient {
         headers: sent,
         body: body ?? null,
         dispatcher,
+        headersTimeout: this.idleTimeoutMs,
+        bodyTimeout: this.idleTimeoutMs,
         signal,
       });
       return answerOf(url, answer);
@@ -182,22 +166,4 @@ function withoutUser(url: URL): URL {
   bare.password = "";
   bare.hash = "";
   return bare;
-}
-
-type Environment = HttpClientOptions["environment"];
-
-function proxyOf(environment: Environment, name: string): string {
-  const text = environment[name] || environment[name.toUpperCase()] || "";
-  if (text === "") return "";
-  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
-  // The value may hold a password, so it is not shown.
-  throw new UsageError(`${name.toUpperCase()} is not the URL of an HTTP proxy`);
-}
-
-/** This machine is never reached through a proxy. */
-function noProxyOf(environment: Environment): string {
-  const listed = environment["no_proxy"] || environment["NO_PROXY"] || "";
-  if (listed.split(/[,\s]+/).includes("*")) return "*";
-  return [listed, "localhost", "127.0.0.1", "[::1]"].join(",");
 }

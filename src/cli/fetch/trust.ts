@@ -32,7 +32,7 @@ export async function loadTrust(options: TrustOptions): Promise<SecureContext> {
   const { SSL_CERT_FILE: chosen, NODE_EXTRA_CA_CERTS: extra } = environment;
   const files = [...(chosen ? [chosen] : systemBundles), ...(extra ? [extra] : [])];
   const found = await Promise.all(files.map(readOptional));
-  const own = caFile === undefined ? [] : await readOwn(caFile, workingDirectory);
+  const own = caFile === undefined ? [] : await readCaFile(caFile, workingDirectory);
   return createSecureContext({ ca: distinct([...rootCertificates, ...found.flat(), ...own]) });
 }
 
@@ -47,7 +47,12 @@ async function readOptional(file: string): Promise<string[]> {
   return text.match(certificate) ?? [];
 }
 
-async function readOwn(file: string, workingDirectory: string): Promise<string[]> {
+/**
+ * @param file as the user typed it
+ * @returns its certificates, PEM
+ * @throws {FileUnreadable} when it cannot be read or holds no certificate
+ */
+export async function readCaFile(file: string, workingDirectory: string): Promise<string[]> {
   const text = await readFile(path.resolve(workingDirectory, file), "latin1").catch((cause) => {
     throw new FileUnreadable(`cannot read the CA file: ${fileProblem(cause)}`, {
       where: file,

@@ -5,7 +5,7 @@
  * asked again at once, for ever.
  */
 import { Agent, type buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
-import type { ProxySettings } from "./proxy.ts";
+import { proxySettings } from "./proxy.ts";
 
 /** What the proxy did when it was asked for a tunnel. */
 export class ProxyClosed extends Error {
@@ -15,23 +15,29 @@ export class ProxyClosed extends Error {
   }
 }
 
+/** What connections of one scheme have in common. */
+export interface AgentOptions {
+  readonly scheme: "http" | "https";
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Trust and time limits, for the proxy and for what is behind it. */
+  readonly tls: buildConnector.BuildOptions;
+}
+
 /**
- * @param tls trust and time limits, for the proxy and for what is behind it
- * @param secure whether it is for https URLs; an agent serves one scheme, since undici would send
- *               https through the proxy of http otherwise
+ * An agent serves one scheme: undici would send https through the proxy of http otherwise.
+ *
+ * @throws {UsageError} when a proxy variable makes no sense
  */
-export function openAgent(
-  settings: ProxySettings | undefined,
-  tls: buildConnector.BuildOptions,
-  secure: boolean,
-): Dispatcher {
+export function openAgent({ scheme, environment, tls }: AgentOptions): Dispatcher {
+  const settings = proxySettings(scheme, environment);
   if (settings === undefined) return new Agent({ connect: tls });
-  const { proxy, noProxy } = settings;
+  const proxy = settings.proxy.href;
   // An empty proxy is none; an absent one would be looked for in the environment of the process.
   return new EnvHttpProxyAgent({
-    httpProxy: secure ? "" : proxy.href,
-    httpsProxy: secure ? proxy.href : "",
-    noProxy,
+    httpProxy: scheme === "http" ? proxy : "",
+    httpsProxy: scheme === "https" ? proxy : "",
+    noProxy: settings.noProxy,
+    proxyTunnel: scheme === "https",
     connect: tls,
     requestTls: tls,
     proxyTls: tls,
