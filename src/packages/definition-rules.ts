@@ -75,7 +75,7 @@ const tag: Rule = (cursor) => {
 const licenseUrl: Rule = (cursor) => {
   const { value } = cursor;
   if (typeof value !== "string") return cursor.expected("a string");
-  const plain = /^https?:\/\/[\w.~:/?#[\]@!$&'()*+,;=%-]+$/i.test(value);
+  const plain = /^https?:\/\/[\w.~:/?@!$&'()*+,;=%-]+(?:#[\w.~:/?@!$&'()*+,;=%-]*)?$/i.test(value);
   if (!plain || !URL.canParse(value) || /%(?![0-9a-fA-F]{2})/.test(value)) {
     cursor.error("E117", `${cursor.label} ${quote(value)} is not an http or https URL`);
   }

@@ -1,8 +1,8 @@
 /**
  * What is wrong, or doubtful, in a package definition, and where.
  *
- * Every finding has a stable code (`E…` error, `W…` warning, listed in the documentation) and, when
- * it concerns a place in a file, the line and column a person can jump to. Depends on nothing.
+ * Every finding has a stable code (`E…` error, `W…` warning) and, when it concerns a place in a
+ * file, the line and column a person can jump to. Depends on nothing.
  */
 
 export type Severity = "error" | "warning";
@@ -35,6 +35,11 @@ export class Findings {
   add(finding: Finding): void {
     const same = finding.severity === "error" ? this.#errors : this.#warnings;
     if (same.length < Findings.limit) same.push(finding);
+  }
+
+  /** Whether further errors are dropped, so that nobody need work on their words. */
+  get isFull(): boolean {
+    return this.#errors.length >= Findings.limit;
   }
 
   get hasErrors(): boolean {

@@ -44,6 +44,11 @@ export class JsonCursor {
     return this.#document.position(this.pointer);
   }
 
+  /** Whether another error would be dropped. */
+  get isFull(): boolean {
+    return this.#findings.isFull;
+  }
+
   get object(): JsonObject | undefined {
     const { value } = this;
     return isObject(value) ? value : undefined;
@@ -108,6 +113,7 @@ export class JsonCursor {
   }
 
   #add(severity: Severity, code: string, message: string, hint: string | undefined): void {
+    if (severity === "error" && this.isFull) return;
     this.#findings.add({
       code,
       severity,

@@ -81,6 +81,7 @@ function unknownField(
   known: readonly string[],
   explanation: string | undefined,
 ): void {
+  if (member.isFull) return;
   const meant = closest(key, known);
   const hint = explanation ?? (meant && `did you mean ${quote(meant)}?`);
   member.error("E114", `unknown field ${quote(key)}`, hint);

@@ -23,7 +23,7 @@ export interface DuplicateKey {
 }
 
 const maxDepth = 100;
-const maxValues = 250_000;
+const maxValues = 100_000;
 const maxKeyLength = 1024;
 
 /**

@@ -44,8 +44,11 @@ export async function migratePackage(options: MigrateOptions): Promise<Migration
   const definition = movePaths(toDefinition(read ?? null), source, target);
   const name = `${definition.name}-${definition.version}.json`;
   await writeWhole(path.join(target, name), formatDefinition(definition));
-  const file = `${outputDirectory.replace(/(?<=.)\/+$/, "")}/${name}`.replace(/^\/\//, "/");
-  return { file, definition, findings: judged };
+  return {
+    file: `${(outputDirectory || ".").replace(/\/+$/, "")}/${name}`,
+    definition,
+    findings: judged,
+  };
 }
 
 /** The bytes of a build definition: two spaces, a final newline, keys in the order they have. */

@@ -162,7 +162,7 @@ describe("config against the draft-4 meta-schema", () => {
   });
 
   it("compares many enum values in no time", () => {
-    const values = Array.from({ length: 50_000 }, (_, index) => ({ index }));
+    const values = Array.from({ length: 30_000 }, (_, index) => ({ index }));
     assert.deepEqual(findingsOf({ type: "object", properties: { a: { enum: values } } }), []);
   });
 });

@@ -157,7 +157,7 @@ describe("parseJsonDocument", () => {
 
   it("refuses depth, size and number of values that only a bomb has", () => {
     assert.match(findings("[".repeat(100_000))[0] ?? "", /nested deeper than 100 levels/);
-    assert.match(findings(`[${"0,".repeat(300_000)}0]`)[0] ?? "", /more than 250000 values/);
+    assert.match(findings(`[${"0,".repeat(300_000)}0]`)[0] ?? "", /more than 100000 values/);
     assert.match(findings(`"${"a".repeat(4 << 20)}"`)[0] ?? "", /bytes are too many/);
     assert.match(findings(`{"${"k".repeat(2000)}":1}`)[0] ?? "", /a key is longer than/);
   });
