@@ -12,6 +12,8 @@ import { type Access, anonymous, type Principal } from "../identity/principal.ts
 import type { RegistryTokens } from "../identity/registry-token.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { Challenges } from "./challenge.ts";
+import { readLimited } from "./read-limited.ts";
+import { MethodNotAllowed } from "./request-error.ts";
 import { onlyPull, parseScopes } from "./token-scope.ts";
 import type { Handler } from "./version-check.ts";
 
@@ -21,7 +23,7 @@ export interface TokenRouteOptions {
   readonly challenges: Challenges;
 }
 
-/** A request for a token in a form that is not served; clients then try the other. */
+/** A POST that is no password grant; clients then try GET. */
 export class TokenRequestUnsupported extends RegistryError {
   readonly code = "UNSUPPORTED";
 }
@@ -31,14 +33,15 @@ const formBytes = 64 * 1024;
 /**
  * For every method of the path.
  *
- * @throws {Unauthorized} {TooManyLogins} {TokenRequestUnsupported} from the handler
+ * @throws {Unauthorized} {TooManyLogins} {TokenRequestUnsupported} {MethodNotAllowed}
+ *   {RequestTooLarge} from the handler
  */
 export function createTokenRoute(options: TokenRouteOptions): Handler {
   return async (request, response) => {
     const { method } = request;
     if (method === "POST") await byForm(options, request, response);
     else if (method === "GET" || method === "HEAD") await byHeader(options, request, response);
-    else throw new TokenRequestUnsupported("a token is asked for with GET or POST");
+    else throw new MethodNotAllowed("GET, HEAD, POST");
   };
 }
 
@@ -117,12 +120,5 @@ async function readForm(request: IncomingMessage): Promise<string> {
       "a token is asked for with application/x-www-form-urlencoded",
     );
   }
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    size += chunk.length;
-    if (size > formBytes) throw new TokenRequestUnsupported(`the form exceeds ${formBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+  return (await readLimited(request, formBytes)).toString("utf8");
 }

@@ -4,8 +4,8 @@
  * Only bcrypt is taken; every other hash is refused when the file is read, with the way out. A wrong
  * name costs as much time as a wrong password, so answers do not tell which users exist.
  */
-import bcrypt from "bcryptjs";
 import { CredentialsFileInvalid } from "./identity-error.ts";
+import { PasswordThread } from "./password-thread.ts";
 import { ReloadedFile } from "./reloaded-file.ts";
 
 type Users = ReadonlyMap<string, string>;
@@ -23,6 +23,7 @@ export interface HtpasswdOptions {
 
 export class Htpasswd {
   readonly #file: ReloadedFile<Users>;
+  readonly #thread = new PasswordThread();
 
   private constructor(file: ReloadedFile<Users>) {
     this.#file = file;
@@ -34,11 +35,14 @@ export class Htpasswd {
     return new Htpasswd(await ReloadedFile.open({ ...options, file, parse: parseUsers, absent }));
   }
 
-  /** @returns the stored hash that the password fits, undefined for a wrong name or password */
+  /**
+   * @returns the stored hash that the password fits, undefined for a wrong name or password
+   * @throws {TooManyLogins} when too many log-ins are waiting
+   */
   async match(user: string, password: string): Promise<string | undefined> {
     const users = await this.#file.content();
     const hash = users.get(user);
-    const fits = await bcrypt.compare(password, hash ?? dummyHash(users));
+    const fits = await this.#thread.compare(password, hash ?? dummyHash(users));
     return fits ? hash : undefined;
   }
 

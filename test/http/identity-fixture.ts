@@ -1,28 +1,24 @@
 /** A real listener with the identity routes, one guarded route and open reads; nothing is faked. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import {
-  createServer,
-  request as httpRequest,
-  type IncomingMessage,
-  type ServerResponse,
-} from "node:http";
+import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import bcrypt from "bcryptjs";
+import { pino } from "pino";
 import { Challenges } from "../../src/http/challenge.ts";
 import { createTokenRoute } from "../../src/http/token-routes.ts";
+import { sendOciError } from "../../src/http/v2/oci-envelope.ts";
 import { createVersionCheck, type Handler } from "../../src/http/version-check.ts";
 import { createWriteGuard } from "../../src/http/write-guard.ts";
 import { Htpasswd } from "../../src/identity/htpasswd.ts";
 import { createIdentity } from "../../src/identity/identity.ts";
-import { TooManyLogins, Unauthorized } from "../../src/identity/identity-error.ts";
 import { LoginThrottle } from "../../src/identity/login-throttle.ts";
 import { RegistryTokens } from "../../src/identity/registry-token.ts";
 import { MemorySigningKeys } from "../../src/identity/signing-keys.ts";
 import { StaticTokens } from "../../src/identity/static-tokens.ts";
-import { RegistryError } from "../../src/oci/registry-error.ts";
 
+const log = pino({ level: "silent" });
 export const staticToken = "0123456789abcdef-static";
 export const password = "right horse";
 /** Cost 4 keeps tests quick. */
@@ -55,13 +51,6 @@ export interface IdentityServerOptions {
   readonly certificateNames?: readonly string[];
   readonly attempts?: number;
 }
-
-const statuses: Readonly<Record<string, number>> = {
-  UNAUTHORIZED: 401,
-  DENIED: 403,
-  UNSUPPORTED: 405,
-  TOOMANYREQUESTS: 429,
-};
 
 export async function startIdentityServer({
   configured = true,
@@ -106,7 +95,9 @@ export async function startIdentityServer({
   ]);
   const server = createServer(async (request, response) => {
     const handler = routes.get(request.url?.split("?")[0] ?? "") ?? write;
-    await handler(request, response).catch((error: unknown) => sendError(response, error));
+    await handler(request, response).catch((error: unknown) =>
+      sendOciError(request, response, error, log),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -121,14 +112,6 @@ export async function startIdentityServer({
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-function sendError(response: ServerResponse, error: unknown): void {
-  if (!(error instanceof RegistryError)) throw error;
-  if (error instanceof Unauthorized) response.setHeader("WWW-Authenticate", error.challenge);
-  if (error instanceof TooManyLogins) response.setHeader("Retry-After", error.retryAfterSeconds);
-  response.writeHead(statuses[error.code] ?? 500);
-  response.end(JSON.stringify({ code: error.code, detail: error.detail }));
 }
 
 /** `fetch` of Node sets `Host` itself; these tests need to choose it. */

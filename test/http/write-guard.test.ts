@@ -26,9 +26,9 @@ describe("write guard with an identity", () => {
       answer.headers["www-authenticate"],
       'Bearer realm="https://localhost/v2/token",service="dcos-registry",scope="repository:a/b:pull,push"',
     );
+    const reason = "writing needs credentials";
     assert.deepEqual(JSON.parse(answer.text), {
-      code: "UNAUTHORIZED",
-      detail: { reason: "writing needs credentials", repository: "a/b" },
+      errors: [{ code: "UNAUTHORIZED", message: reason, detail: { reason, repository: "a/b" } }],
     });
     const management = await server.fetch("/write");
     assert.doesNotMatch(String(management.headers["www-authenticate"]), /scope/);

@@ -1,7 +1,7 @@
 /** Errors of the distribution API: `{"errors":[{"code","message","detail"}]}` with the status of the code. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "pino";
-import { Unauthorized } from "../../identity/identity-error.ts";
+import { TooManyLogins, Unauthorized } from "../../identity/identity-error.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import { sendAnswer } from "../answer.ts";
 import { type CodedError, isCodedError, statusOf } from "../error-status.ts";
@@ -47,9 +47,10 @@ function entryOf(error: CodedError | undefined): object {
 
 function extraHeaders(error: unknown, status: number): Record<string, string> {
   const challenge = error instanceof Unauthorized ? error.challenge : undefined;
+  const seconds = error instanceof TooManyLogins ? error.retryAfterSeconds : 5;
   return {
     ...(error instanceof RequestError && error.headers),
     ...(challenge && { "WWW-Authenticate": challenge }),
-    ...((status === 503 || status === 429) && { "Retry-After": "5" }),
+    ...((status === 503 || status === 429) && { "Retry-After": String(seconds) }),
   };
 }
