@@ -9,12 +9,16 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RegistryError } from "../oci/registry-error.ts";
+import { KeyedQueue } from "./keyed-queue.ts";
 import type { ObjectStore, Precondition, Revision } from "./object-store.ts";
 import { ObjectDamaged, PreconditionFailed, StoreUnavailable } from "./store-error.ts";
 
 /** How many ids of past transactions a document with several writers remembers. */
 const remembered = 64;
-const attempts = 20;
+/** How often one write is sent again while it is not known to have happened. */
+const repeats = 20;
+/** How often an update may find another writer first. */
+const losses = 100;
 const newline = 0x0a;
 const nothing = Buffer.alloc(0);
 
@@ -47,6 +51,8 @@ export interface NewState<T> {
 
 export class Documents {
   readonly #store: ObjectStore;
+  /** Updates of one process take turns, so that only writers of other processes can be in the way. */
+  readonly #updates = new KeyedQueue();
 
   constructor(store: ObjectStore) {
     this.#store = store;
@@ -76,33 +82,44 @@ export class Documents {
 
   /**
    * Applies `change` to the newest state until it is accepted. The change may run several times.
+   * Raw bytes of the document stay as they are.
    *
    * @param change returns the new value, or undefined to leave the document as it is
-   * @throws {StoreUnavailable} when other writers win 20 times in a row
+   * @throws {StoreUnavailable} when writers of other processes win 100 times in a row
    */
-  async update<T>(
+  update<T>(
     key: string,
     change: (current: T | undefined) => T | undefined,
   ): Promise<Document<T> | undefined> {
-    const transaction = newTransaction();
-    let current = await this.read<T>(key);
-    for (let attempt = 0; attempt < attempts; attempt += 1) {
-      const value = change(current?.value);
-      if (value === undefined) return current;
-      try {
-        return await this.#write(key, current, { value }, transaction);
-      } catch (error) {
-        if (!(error instanceof DocumentChanged)) throw error;
-        current = error.current as Document<T> | undefined;
-        await pause(attempt);
-      }
-    }
-    throw new StoreUnavailable(`too many writers of ${key}`);
+    return this.#updates.run(key, () => this.#update(key, change));
   }
 
   /** Only for documents whose key is never used again. */
   remove(key: string): Promise<void> {
     return this.#store.delete(key);
+  }
+
+  async #update<T>(
+    key: string,
+    change: (current: T | undefined) => T | undefined,
+  ): Promise<Document<T> | undefined> {
+    const transaction = newTransaction();
+    let current = await this.read<T>(key);
+    for (let lost = 0; lost < losses; lost += 1) {
+      const value = change(current?.value);
+      if (value === undefined) return current;
+      const content = current?.content ?? nothing;
+      try {
+        return await this.#write(key, current, { value, content }, transaction);
+      } catch (error) {
+        if (!(error instanceof DocumentChanged)) throw error;
+        // A short pause: who waits longer than the winners write never wins. And a read behind it:
+        // what was read before is old by then.
+        await pause(Math.min(lost, 2));
+        current = await this.read<T>(key);
+      }
+    }
+    throw new StoreUnavailable(`too many writers of ${key}`);
   }
 
   async #write<T>(
@@ -133,7 +150,7 @@ export class Documents {
       const current = await this.read<T>(key);
       if (current?.transactions.includes(transaction)) return current;
       if (current?.revision !== expected?.revision) throw new DocumentChanged(key, current);
-      if (attempt === attempts) {
+      if (attempt === repeats) {
         throw new StoreUnavailable(`cannot write ${key}`, { cause: outcome });
       }
       await pause(attempt);

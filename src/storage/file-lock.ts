@@ -8,6 +8,7 @@
 import { mkdir, readlink, symlink, unlink } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { KeyedQueue } from "./keyed-queue.ts";
 import { isAlive, ownIdentity } from "./process-identity.ts";
 import { StoreUnavailable } from "./store-error.ts";
 
@@ -33,7 +34,7 @@ export class LockHeld extends Error {
 export class FileLocks {
   readonly #directory: string;
   /** Waiters of this process queue here, so that they do not poll the directory. */
-  readonly #queues = new Map<string, Promise<void>>();
+  readonly #queue = new KeyedQueue();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -45,13 +46,7 @@ export class FileLocks {
 
   /** Runs `work` while no other process or caller holds `name` (letters, digits, `-`). */
   hold<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#queues.get(name) ?? Promise.resolve();
-    const result = before.then(() => this.#locked(name, work));
-    const tail = result.then(ignore, ignore).then(() => {
-      if (this.#queues.get(name) === tail) this.#queues.delete(name);
-    });
-    this.#queues.set(name, tail);
-    return result;
+    return this.#queue.run(name, () => this.#locked(name, work));
   }
 
   async #locked<T>(name: string, work: () => Promise<T>): Promise<T> {
@@ -104,9 +99,6 @@ function explain(cause: unknown): never {
   if (cause instanceof LockHeld) throw new StoreUnavailable(cause.message, { cause });
   throw cause;
 }
-
-/** The outcome belongs to the caller of `hold`; those queued behind it only wait for the end. */
-function ignore(): void {}
 
 async function link(content: string, file: string): Promise<boolean> {
   try {
