@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { RegistryError } from "../oci/registry-error.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import type { ObjectStore, Precondition, Revision } from "./object-store.ts";
-import { ObjectDamaged, PreconditionFailed, StoreUnavailable } from "./store-error.ts";
+import { ObjectDamaged, PreconditionFailed, StoreFull, StoreUnavailable } from "./store-error.ts";
 
 /** How many ids of past transactions a document with several writers remembers. */
 const remembered = 64;
@@ -136,7 +136,9 @@ export class Documents {
       : { absent: true };
 
     for (let attempt = 0; ; attempt += 1) {
-      const outcome = await this.#store.save(key, bytes, precondition).catch(possiblyWritten);
+      const outcome = await this.#store
+        .save(key, bytes, precondition)
+        .catch((error: unknown) => possiblyWritten(error, attempt));
       if (!(outcome instanceof Error)) {
         return {
           key,
@@ -158,9 +160,16 @@ export class Documents {
   }
 }
 
-/** Full stores and mistakes of ours are certain; all else leaves open whether the write happened. */
-function possiblyWritten(error: unknown): PreconditionFailed | StoreUnavailable {
+/**
+ * Full stores and mistakes of ours are certain; all else leaves open whether the write happened. A
+ * full store that refuses a repetition says nothing about the earlier attempts.
+ */
+function possiblyWritten(
+  error: unknown,
+  attempt: number,
+): PreconditionFailed | StoreUnavailable | StoreFull {
   if (error instanceof PreconditionFailed || error instanceof StoreUnavailable) return error;
+  if (error instanceof StoreFull && attempt > 0) return error;
   throw error;
 }
 
