@@ -12,6 +12,7 @@ import type { ObjectStore } from "../storage/object-store.ts";
 import { ObjectDamaged, StoreUnavailable } from "../storage/store-error.ts";
 import { Blob } from "./blob.ts";
 import {
+  type BlobRecord,
   BlobRecords,
   inlineLimit,
   isPresent,
@@ -111,8 +112,9 @@ export class BlobStore {
       return true;
     } catch (error) {
       if (!(error instanceof DocumentChanged)) throw error;
-      // The record has moved and does not name these keys; they are never offered again.
-      await this.discard(segments);
+      // The record has moved, so unless it names these keys already it never will.
+      const current = error.current?.value as BlobRecord | undefined;
+      if (!namesAny(current, segments)) await this.discard(segments);
       return this.exists(digest);
     }
   }
@@ -162,6 +164,11 @@ export class BlobStore {
       }
     }
   }
+}
+
+function namesAny(record: BlobRecord | undefined, segments: readonly Segment[]): boolean {
+  const named = record && record.state !== "gone" ? (record.segments ?? []) : [];
+  return segments.some(({ key }) => named.some((segment) => segment.key === key));
 }
 
 async function* once(bytes: Buffer): AsyncGenerator<Buffer> {

@@ -55,33 +55,59 @@ export class SessionDocuments {
     return document as OpenDocument;
   }
 
-  /** Makes the session before any byte goes to a key that carries its name. */
+  /**
+   * Makes the session before any byte goes to a key that carries its name.
+   *
+   * @throws {RangeUnsatisfiable | UploadUnknown} when another request of the session was first
+   */
   async create(
     session: string,
     repository: RepositoryName,
     algorithm: DigestAlgorithm,
   ): Promise<OpenDocument> {
     const value: OpenSession = { state: "open", repository, algorithm, segments: [], offset: 0 };
-    return this.#write(() =>
+    const created = await this.#write(() =>
       this.#documents.create<UploadSession>(layout.session(session), { value }),
-    ) as Promise<OpenDocument>;
+    );
+    // The answer was lost, and by the time it was looked up others had gone on.
+    if (created.generation > 1) throw refusal(created.value);
+    return created as OpenDocument;
   }
 
-  /** @throws {RangeUnsatisfiable | UploadUnknown} when another request of the session was first */
-  async advance(current: OpenDocument, value: OpenSession | CommittingSession): Promise<void> {
+  /**
+   * Moves the session on from exactly the state that was read.
+   *
+   * @throws {RangeUnsatisfiable | UploadUnknown} when another request of the session was first; then
+   *         this write has not happened and never will
+   */
+  async advance(current: OpenDocument, value: UploadSession): Promise<void> {
     await this.#write(() =>
       this.#documents.replace<UploadSession>(current as Document<UploadSession>, { value }),
     );
   }
 
-  /** Ends the session for good, whatever state it is in. @returns the state that it ended */
-  async close(session: string): Promise<UploadSession | undefined> {
-    let ended: UploadSession | undefined;
+  /**
+   * Ends a session that nobody is publishing.
+   *
+   * @returns what it had, undefined before its first byte
+   * @throws {UploadUnknown} also for a session that is just being published: it names what might
+   *         become a blob, until that is decided
+   */
+  async cancel(session: string): Promise<OpenSession | undefined> {
+    let ended: OpenSession | undefined;
     await this.#documents.update<UploadSession>(layout.session(session), (current) => {
+      if (current !== undefined && current.state !== "open") throw new UploadUnknown();
       ended = current;
-      return current?.state === "closed" ? undefined : { state: "closed" };
+      return { state: "closed" };
     });
     return ended;
+  }
+
+  /** Ends a session whose outcome is decided. */
+  async close(session: string): Promise<void> {
+    await this.#documents.update<UploadSession>(layout.session(session), (current) =>
+      current?.state === "closed" ? undefined : { state: "closed" },
+    );
   }
 
   async #write(write: () => Promise<Document<UploadSession>>): Promise<Document<UploadSession>> {
@@ -89,9 +115,12 @@ export class SessionDocuments {
       return await write();
     } catch (error) {
       if (!(error instanceof DocumentChanged)) throw error;
-      const current = error.current?.value as UploadSession | undefined;
-      if (current?.state !== "open") throw new UploadUnknown();
-      throw new RangeUnsatisfiable(current.offset, current.offset);
+      throw refusal(error.current?.value as UploadSession | undefined);
     }
   }
+}
+
+function refusal(current: UploadSession | undefined): RangeUnsatisfiable | UploadUnknown {
+  if (current?.state !== "open") return new UploadUnknown();
+  return new RangeUnsatisfiable(current.offset, current.offset);
 }

@@ -9,12 +9,13 @@ import { algorithmOf, type Digest, type DigestAlgorithm } from "../oci/digest.ts
 import type { RepositoryName } from "../oci/reference.ts";
 import { DigestMismatch } from "../oci/registry-error.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import type { Segment } from "./blob-record.ts";
+import { StoreFull } from "../storage/store-error.ts";
+import { isPresent, type RecordDocument, type Segment } from "./blob-record.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { ContentHash } from "./content-hash.ts";
 import { gather, prepend } from "./gather.ts";
 import { layout } from "./layout.ts";
-import { RangeUnsatisfiable, UploadInvalid } from "./registry-errors.ts";
+import { RangeUnsatisfiable, UploadInvalid, UploadUnknown } from "./registry-errors.ts";
 import { RunningHashes } from "./running-hashes.ts";
 import type { UploadTicket, UploadTickets } from "./upload-id.ts";
 import type { OpenDocument, OpenSession, SessionDocuments } from "./upload-session.ts";
@@ -35,6 +36,12 @@ interface Extended {
   /** Absent when this request brought no bytes and nothing had to be hashed. */
   readonly hash?: ContentHash;
   readonly added: readonly Segment[];
+}
+
+interface Checked {
+  /** The blob's record from before the session is set to committing. */
+  readonly fence: RecordDocument | undefined;
+  readonly here: boolean;
 }
 
 export class Uploads {
@@ -105,26 +112,33 @@ export class Uploads {
     if (open === undefined) return this.#blobs.push(digest, chunk.body);
 
     const extended = await this.#extend(ticket, open, chunk);
-    try {
-      await this.#verify(extended, digest);
-    } catch (error) {
-      await this.#blobs.discard(extended.added);
-      throw error;
-    }
-    await this.#commit(ticket, extended, digest);
+    const { fence, here } = await this.#check(extended, digest);
+    if (here) await this.#drop(extended);
+    else await this.#publish(ticket, extended, digest, fence);
   }
 
   /** @throws {UploadUnknown} */
   async cancel(repository: RepositoryName, id: string): Promise<void> {
     const { session } = await this.#tickets.check(repository, id);
-    await this.#sessions.readOpen(session);
-    const ended = await this.#sessions.close(session);
-    if (ended?.state === "open") await this.#blobs.discard(ended.segments);
+    const ended = await this.#sessions.cancel(session);
+    if (ended) await this.#blobs.discard(ended.segments);
   }
 
   async #extend(ticket: UploadTicket, document: OpenDocument, chunk: Chunk): Promise<Extended> {
-    const { value } = document;
     const chunks = gather(chunk.body);
+    try {
+      return await this.#extendBy(ticket, document, chunks);
+    } finally {
+      await chunks.return(undefined);
+    }
+  }
+
+  async #extendBy(
+    ticket: UploadTicket,
+    document: OpenDocument,
+    chunks: AsyncGenerator<Buffer>,
+  ): Promise<Extended> {
+    const { value } = document;
     const first = await chunks.next();
     if (first.done && value.digest) {
       return { document, state: value, digest: value.digest, added: [] };
@@ -148,6 +162,7 @@ export class Uploads {
     return { key, size: await writeData(this.#store, key, hash, prepend(head, rest)) };
   }
 
+  /** What this request wrote is taken back only when it is certain that no session names it. */
   async #advance(
     { document, added }: Extended,
     next: Parameters<SessionDocuments["advance"]>[1],
@@ -155,32 +170,50 @@ export class Uploads {
     try {
       await this.#sessions.advance(document, next);
     } catch (error) {
-      await this.#blobs.discard(added);
+      if (isDecided(error)) await this.#withdraw(added);
       throw error;
     }
   }
 
-  async #verify({ state, digest: known }: Extended, digest: Digest): Promise<void> {
-    const algorithm = algorithmOf(digest);
-    const actual =
-      algorithm === state.algorithm
-        ? known
-        : (await this.#rehash(state.segments, algorithm)).digest();
-    if (actual !== digest) throw new DigestMismatch(digest, actual);
+  /** Before anything is decided. @throws {DigestMismatch} */
+  async #check({ state, digest: known, added }: Extended, digest: Digest): Promise<Checked> {
+    try {
+      const algorithm = algorithmOf(digest);
+      const actual =
+        algorithm === state.algorithm
+          ? known
+          : (await this.#rehash(state.segments, algorithm)).digest();
+      if (actual !== digest) throw new DigestMismatch(digest, actual);
+      const fence = await this.#blobs.fence(digest);
+      return { fence, here: isPresent(fence) && (await this.#blobs.exists(digest)) };
+    } catch (error) {
+      await this.#withdraw(added);
+      throw error;
+    }
   }
 
-  async #commit(ticket: UploadTicket, extended: Extended, digest: Digest): Promise<void> {
+  /** The blob came in another way. Only who ends the session himself may delete what it names. */
+  async #drop(extended: Extended): Promise<void> {
+    await this.#advance(extended, { state: "closed" });
+    await this.#withdraw(extended.state.segments);
+  }
+
+  async #publish(
+    { session }: UploadTicket,
+    extended: Extended,
+    digest: Digest,
+    fence: RecordDocument | undefined,
+  ): Promise<void> {
     const { state } = extended;
-    const fence = await this.#blobs.fence(digest);
-    if (await this.#blobs.exists(digest)) {
-      await this.#sessions.close(ticket.session);
-      await this.#blobs.discard(state.segments);
-      return;
-    }
     await this.#advance(extended, { ...state, state: "committing", target: digest });
     const published = await this.#blobs.adopt(digest, fence, state.segments);
-    await this.#sessions.close(ticket.session);
+    await this.#sessions.close(session);
     if (!published) throw new UploadInvalid("the blob was removed while it was pushed; push again");
+  }
+
+  /** Best effort: what cannot be deleted now is named by nobody, and the collector finds it. */
+  async #withdraw(segments: readonly Segment[]): Promise<void> {
+    await this.#blobs.discard(segments).catch(() => undefined);
   }
 
   /** Another process hashed these bytes, or the client wants another algorithm. */
@@ -191,6 +224,15 @@ export class Uploads {
     }
     return hash;
   }
+}
+
+/** Whether a failed write of a session is known not to have happened, and never to happen later. */
+function isDecided(error: unknown): boolean {
+  return (
+    error instanceof RangeUnsatisfiable ||
+    error instanceof UploadUnknown ||
+    error instanceof StoreFull
+  );
 }
 
 function expectStart({ start }: Chunk, offset: number): void {
