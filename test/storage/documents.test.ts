@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { type Document, DocumentChanged, Documents } from "../../src/storage/document.ts";
-import type { Revision } from "../../src/storage/object-store.ts";
 import {
   ObjectDamaged,
   PreconditionFailed,
@@ -164,16 +163,24 @@ for (const [adapter, open] of Object.entries({ memory: openMemory, filesystem: o
     });
 
     it("takes a full store for a certain refusal", async () => {
-      let saves = 0;
-      const full = Object.assign(Object.create(mine) as ScriptedStore, {
-        load: async () => undefined,
-        save: async (): Promise<Revision> => {
-          saves += 1;
-          throw new StoreFull();
-        },
-      });
-      await assert.rejects(new Documents(full).create(key, { value: 1 }), StoreFull);
-      assert.equal(saves, 1);
+      const saving = mine.hold("save", /counter/);
+      const created = assert.rejects(start(), StoreFull);
+      await saving.refuse(new StoreFull());
+      await created;
+      assert.equal(mine.takeRequests().length, 1);
+    });
+
+    it("takes a full store for no answer about an attempt that may still land", async () => {
+      const first = await start();
+      const [saving, repeating, again] = [1, 2, 3].map(() => mine.hold("save", /counter/));
+      const replaced = documents.replace(first, { value: { count: 1 } });
+      const land = await saving?.delay();
+      await repeating?.refuse(new StoreFull());
+      await again?.arrived;
+      assert.equal(await land?.(), "done");
+      await again?.proceed();
+      assert.equal((await replaced).value.count, 1);
+      assert.equal((await theirs.read(key))?.generation, 2);
     });
 
     it("counts exactly with eight writers at once", async () => {

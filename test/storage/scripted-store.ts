@@ -62,9 +62,14 @@ export class HeldRequest {
   }
 
   /** It never reached the store; the actor cannot know that. */
-  async drop(): Promise<void> {
+  drop(): Promise<void> {
+    return this.refuse(new StoreUnavailable(`no answer to ${this.method}`));
+  }
+
+  /** The store answers with an error and does nothing. */
+  async refuse(error: Error): Promise<void> {
     await this.arrived;
-    this.#answer(unavailable(this.method));
+    this.#answer(Promise.reject(error));
   }
 
   /** The actor gives up on it, yet it is still on its way. @returns lets it land */
