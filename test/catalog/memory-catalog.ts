@@ -14,7 +14,7 @@ import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { ManifestUnknown } from "../../src/oci/registry-error.ts";
 import { BundleInvalid } from "../../src/packages/bundle-error.ts";
 import type { PackageAsset } from "../../src/packages/package-content.ts";
-import { type PackageParts, publishedPackage } from "./published-package.ts";
+import { namedContents, type PackageParts, publishedPackage } from "./published-package.ts";
 
 export class MemoryCatalog implements Catalog {
   /** When set, reading fails with it. */
@@ -53,7 +53,7 @@ export class MemoryCatalog implements Catalog {
   /** Stores content without publishing it, as pushing its blobs through `/v2` does. */
   push(parts: PackageParts): Digest {
     const found = publishedPackage(parts);
-    for (const content of Object.values(parts.files ?? {})) {
+    for (const [, content] of namedContents(parts.files)) {
       this.blobs.set(digestOf(content), Buffer.from(content));
     }
     for (const { reference, descriptor } of found.record.images) {

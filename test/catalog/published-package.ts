@@ -7,11 +7,16 @@ import { formatImageReference, parseImageReference } from "../../src/oci/referen
 import type { PackageAsset } from "../../src/packages/package-content.ts";
 import type { PackageDefinition } from "../../src/packages/package-definition.ts";
 
+type NamedContent = readonly [fileName: string, content: string | Buffer];
+
+/** Pairs where one name stands for several files, as it may. */
+export type PackageFiles = Readonly<Record<string, string | Buffer>> | readonly NamedContent[];
+
 export interface PackageParts {
   readonly definition?: Partial<PackageDefinition>;
   readonly releaseVersion?: number;
-  /** File name → content; named in a definition by `assetPath`. */
-  readonly files?: Readonly<Record<string, string | Buffer>>;
+  /** File names with their content; named in a definition by `assetPath`. */
+  readonly files?: PackageFiles;
   /** As the package writes them; their content is their name. */
   readonly images?: readonly string[];
 }
@@ -21,8 +26,12 @@ export function assetPath(fileName: string, content: string | Buffer): string {
   return `${hexOf(digestOf(content))}/${fileName}`;
 }
 
+export function namedContents(files: PackageFiles = {}): readonly NamedContent[] {
+  return Array.isArray(files) ? files : Object.entries(files);
+}
+
 export function publishedPackage(parts: PackageParts = {}): PublishedPackage {
-  const { definition: fields, releaseVersion = 1, files = {}, images = [] } = parts;
+  const { definition: fields, releaseVersion = 1, files, images = [] } = parts;
   const definition: PackageDefinition = {
     packagingVersion: "4.0",
     name: "hello",
@@ -32,7 +41,7 @@ export function publishedPackage(parts: PackageParts = {}): PublishedPackage {
     tags: ["greeting"],
     ...fields,
   };
-  const assets = Object.entries(files).map(([fileName, content]): PackageAsset => {
+  const assets = namedContents(files).map(([fileName, content]): PackageAsset => {
     const bytes = Buffer.from(content);
     return {
       digest: digestOf(bytes),
