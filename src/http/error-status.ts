@@ -42,6 +42,8 @@ const statuses: Readonly<Record<ErrorCode | CatalogCode | RequestError["code"], 
   NotFound: 404,
   MethodNotAllowed: 405,
   RequestTooLarge: 413,
+  ConditionFailed: 412,
+  RangeNotSatisfiable: 416,
   json_error: 400,
   not_valid: 400,
 };

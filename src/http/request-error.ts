@@ -4,6 +4,8 @@ export abstract class RequestError extends Error {
     | "NotFound"
     | "MethodNotAllowed"
     | "RequestTooLarge"
+    | "ConditionFailed"
+    | "RangeNotSatisfiable"
     | "json_error"
     | "not_valid";
   readonly data: Readonly<Record<string, unknown>>;
@@ -41,6 +43,29 @@ export class RequestTooLarge extends RequestError {
   /** @param limit in bytes */
   constructor(limit: number) {
     super(`The request's body may have ${limit} bytes at most`, { limit });
+  }
+}
+
+/** `If-Match` or `If-None-Match` do not hold. */
+export class ConditionFailed extends RequestError {
+  readonly code = "ConditionFailed";
+
+  /** @param etag what is there, with its quotes; undefined when there is nothing */
+  constructor(header: "If-Match" | "If-None-Match", etag?: string) {
+    const what = etag === undefined ? "there is nothing here" : `what is here is ${etag}`;
+    super(`The condition of ${header} does not hold: ${what}`, { header, etag: etag ?? null });
+  }
+}
+
+/** Nothing of the content lies in the `Range` that was asked for, or it is malformed. */
+export class RangeNotSatisfiable extends RequestError {
+  readonly code = "RangeNotSatisfiable";
+  override readonly headers: Readonly<Record<string, string>>;
+
+  /** @param size of the content in bytes */
+  constructor(size: number) {
+    super(`The range that was asked for is not within the ${size} bytes that there are`, { size });
+    this.headers = { "Content-Range": `bytes */${size}`, "Accept-Ranges": "bytes" };
   }
 }
 

@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ByteRange, lengthOf, parseRange } from "./byte-range.ts";
 import { namesEntityTag } from "./entity-tag.ts";
+import { ConditionFailed, RangeNotSatisfiable } from "./request-error.ts";
 import { ClientGone, ResponseWriter } from "./response-writer.ts";
 
 export interface Content {
@@ -42,10 +43,11 @@ interface Part {
 }
 
 /**
- * Sends `content` as the request's conditions and ranges ask: 200, 206, 304, 412 or 416.
+ * Sends `content` as the request's conditions and ranges ask: 200, 206 or 304.
  *
  * Ends quietly when the client goes away.
  *
+ * @throws {ConditionFailed | RangeNotSatisfiable} nothing is sent then
  * @throws whatever `content.open` or its iterable throws. When the headers had already left, the
  *   connection is destroyed by then: the caller may only log the error.
  */
@@ -54,23 +56,21 @@ export async function sendContent(
   response: ServerResponse,
   content: Content,
 ): Promise<void> {
-  const failed = failedCondition(request, content.etag);
-  if (failed !== undefined) return sendNothing(response, failed, content);
+  const { "if-match": match, "if-none-match": noneMatch } = request.headers;
+  if (match !== undefined && !namesEntityTag(match, content.etag, "strong")) {
+    throw new ConditionFailed("If-Match", content.etag);
+  }
+  if (noneMatch !== undefined && namesEntityTag(noneMatch, content.etag, "weak")) {
+    return sendNotModified(response, content);
+  }
   const ranges = wantedRanges(request, content);
-  if (ranges === "unsatisfiable") return sendUnsatisfiable(response, content);
+  if (ranges === "unsatisfiable") throw new RangeNotSatisfiable(content.size);
   const answer = answerOf(content, ranges);
   if (request.method === "HEAD") {
     response.writeHead(answer.status, answer.headers).end();
     return;
   }
   await send(response, content, answer);
-}
-
-function failedCondition({ headers }: IncomingMessage, etag: string): 304 | 412 | undefined {
-  const { "if-match": match, "if-none-match": noneMatch } = headers;
-  if (match !== undefined && !namesEntityTag(match, etag, "strong")) return 412;
-  if (noneMatch !== undefined && namesEntityTag(noneMatch, etag, "weak")) return 304;
-  return undefined;
 }
 
 /** Ranges are defined for GET alone, and void when `If-Range` names other content or a date. */
@@ -81,14 +81,9 @@ function wantedRanges({ method, headers }: IncomingMessage, { etag, size }: Cont
   return parseRange(headers.range, size);
 }
 
-function sendNothing(response: ServerResponse, status: 304 | 412, content: Content): void {
-  const kept = Object.entries(content.headers).filter(([name]) => !/^content-/i.test(name));
-  const length = status === 304 ? {} : { "Content-Length": 0 };
-  response.writeHead(status, { ...Object.fromEntries(kept), ETag: content.etag, ...length }).end();
-}
-
-function sendUnsatisfiable(response: ServerResponse, { size }: Content): void {
-  response.writeHead(416, { "Content-Range": `bytes */${size}`, "Content-Length": 0 }).end();
+function sendNotModified(response: ServerResponse, { headers, etag }: Content): void {
+  const kept = Object.entries(headers).filter(([name]) => !/^content-/i.test(name));
+  response.writeHead(304, { ...Object.fromEntries(kept), ETag: etag }).end();
 }
 
 function answerOf(content: Content, ranges: readonly ByteRange[] | undefined): Answer {

@@ -4,6 +4,8 @@ import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, request, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
+import { statusOf } from "../../src/http/error-status.ts";
+import { RequestError } from "../../src/http/request-error.ts";
 import { type Content, sendContent } from "../../src/http/send-content.ts";
 
 const text = "0123456789abcdefghij";
@@ -49,7 +51,10 @@ describe("sendContent", () => {
     server = createServer((incoming, response) => {
       outcome = sendContent(incoming, response, content);
       outcome.catch((error) => {
-        if (!response.headersSent) response.writeHead(500).end(String(error));
+        if (response.headersSent) return;
+        const [status, headers] =
+          error instanceof RequestError ? [statusOf(error.code), error.headers] : [500, {}];
+        response.writeHead(status, headers).end(String(error));
       });
     });
     await once(server.listen(0, "127.0.0.1"), "listening");
@@ -158,10 +163,9 @@ describe("sendContent", () => {
 
   it("answers 416 with the size when nothing lies in the range", async () => {
     content = contentOf(text);
-    const { status, headers, body } = await get({ Range: "bytes=20-" });
+    const { status, headers } = await get({ Range: "bytes=20-" });
     assert.equal(status, 416);
     assert.equal(headers["content-range"], "bytes */20");
-    assert.equal(headers["content-length"], String(body.length));
   });
 
   it("honours a range only if If-Range names this content", async () => {

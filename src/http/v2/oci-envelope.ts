@@ -12,6 +12,8 @@ const wireCodes: Readonly<Record<string, string>> = {
   NotFound: "NAME_UNKNOWN",
   MethodNotAllowed: "UNSUPPORTED",
   RequestTooLarge: "SIZE_INVALID",
+  ConditionFailed: "DENIED",
+  RangeNotSatisfiable: "RANGE_INVALID",
   RANGE_INVALID: "BLOB_UPLOAD_INVALID",
   TOO_MANY_TAGS: "TAG_INVALID",
   CONFLICT: "DENIED",
@@ -41,16 +43,25 @@ export async function sendOciError(
 /** `detail` is never null: dockerd repeats a refused push for 50 s when it is. */
 function entryOf(error: CodedError | undefined): object {
   if (!error) return { code: "UNKNOWN", message: "the registry failed to answer", detail: {} };
-  const detail = error instanceof RegistryError ? error.detail : {};
+  const detail = detailOf(error);
   return { code: wireCodes[error.code] ?? error.code, message: error.message, detail };
+}
+
+function detailOf(error: Error): Readonly<Record<string, unknown>> {
+  if (error instanceof RegistryError) return error.detail;
+  return error instanceof RequestError ? error.data : {};
 }
 
 function extraHeaders(error: unknown, status: number): Record<string, string> {
   const challenge = error instanceof Unauthorized ? error.challenge : undefined;
-  const seconds = error instanceof TooManyLogins ? error.retryAfterSeconds : 5;
   return {
     ...(error instanceof RequestError && error.headers),
     ...(challenge && { "WWW-Authenticate": challenge }),
-    ...((status === 503 || status === 429) && { "Retry-After": String(seconds) }),
+    ...((status === 503 || status === 429) && { "Retry-After": retryAfter(error) }),
   };
+}
+
+/** In seconds. */
+function retryAfter(error: unknown): string {
+  return String(error instanceof TooManyLogins ? error.retryAfterSeconds : 5);
 }
