@@ -7,7 +7,7 @@
  */
 import { algorithmOf, type Digest, type DigestAlgorithm } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
-import { DigestMismatch } from "../oci/registry-error.ts";
+import { DigestMismatch, SizeMismatch } from "../oci/registry-error.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { StoreFull } from "../storage/store-error.ts";
 import { isPresent, type RecordDocument, type Segment } from "./blob-record.ts";
@@ -26,6 +26,8 @@ export interface Chunk {
   readonly body: AsyncIterable<Uint8Array>;
   /** Position of the first byte; undefined means "at the end". */
   readonly start?: number;
+  /** Bytes that were announced, if any were. */
+  readonly length?: number;
 }
 
 interface Extended {
@@ -79,6 +81,7 @@ export class Uploads {
    *
    * @returns the new offset, i.e. last byte position + 1
    * @throws {RangeUnsatisfiable} when the chunk starts elsewhere (distribution-spec 1.1, 416)
+   * @throws {SizeMismatch} when the chunk has another length than announced; nothing is kept of it
    * @throws {UploadUnknown} when the session ended
    */
   async append(repository: RepositoryName, id: string, chunk: Chunk): Promise<number> {
@@ -97,7 +100,7 @@ export class Uploads {
    * Ends the session with the blob published. The closing request may carry the last bytes, or all.
    *
    * @throws {DigestMismatch} the session stays open with what it had before this request
-   * @throws {RangeUnsatisfiable | UploadUnknown | UploadInvalid}
+   * @throws {RangeUnsatisfiable | SizeMismatch | UploadUnknown | UploadInvalid}
    */
   async finish(
     repository: RepositoryName,
@@ -109,7 +112,7 @@ export class Uploads {
     const open = await this.#sessions.readOpen(ticket.session);
     expectStart(chunk, open?.value.offset ?? 0);
     // A closing request with the whole body is an ordinary push with a known digest.
-    if (open === undefined) return this.#blobs.push(digest, chunk.body);
+    if (open === undefined) return this.#blobs.push(digest, chunk.body, chunk.length);
 
     const extended = await this.#extend(ticket, open, chunk);
     const { fence, here } = await this.#check(extended, digest);
@@ -140,13 +143,15 @@ export class Uploads {
   ): Promise<Extended> {
     const { value } = document;
     const first = await chunks.next();
+    if (first.done) expectLength(chunk, 0);
     if (first.done && value.digest) {
       return { document, state: value, digest: value.digest, added: [] };
     }
     const hash =
       this.#hashes.take(ticket.session, value.offset) ??
       (await this.#rehash(value.segments, value.algorithm));
-    const added = first.done ? [] : [await this.#segment(ticket, hash, first.value, chunks)];
+    const check = (): void => expectLength(chunk, hash.size - value.offset);
+    const added = first.done ? [] : [await this.#segment(ticket, hash, first.value, chunks, check)];
     const segments = [...value.segments, ...added];
     const state = { ...value, segments, offset: hash.size };
     return { document, state, digest: hash.digest(), hash, added };
@@ -157,9 +162,10 @@ export class Uploads {
     hash: ContentHash,
     head: Buffer,
     rest: AsyncGenerator<Buffer>,
+    check: () => void,
   ): Promise<Segment> {
     const key = layout.newSegment(session);
-    return { key, size: await writeData(this.#store, key, hash, prepend(head, rest)) };
+    return { key, size: await writeData(this.#store, key, hash, prepend(head, rest), check) };
   }
 
   /** What this request wrote is taken back only when it is certain that no session names it. */
@@ -237,4 +243,8 @@ function isDecided(error: unknown): boolean {
 
 function expectStart({ start }: Chunk, offset: number): void {
   if (start !== undefined && start !== offset) throw new RangeUnsatisfiable(offset, start);
+}
+
+function expectLength({ length }: Chunk, actual: number): void {
+  if (length !== undefined && length !== actual) throw new SizeMismatch(length, actual);
 }

@@ -6,6 +6,11 @@ import type { Chunk } from "../../registry/uploads.ts";
 import { bodyOf } from "../read-limited.ts";
 import { answer, type Exchange } from "./exchange.ts";
 
+/**
+ * Smaller chunks are taken too, but each costs a durable write and a place in the session's list.
+ */
+const recommendedChunkBytes = 8 * 1024 * 1024;
+
 /** POST: a mount if the content is here, the whole blob if a digest is given, else a session. */
 export async function startUpload(exchange: Exchange): Promise<void> {
   const { registry, request, repository, query } = exchange;
@@ -21,7 +26,11 @@ export async function startUpload(exchange: Exchange): Promise<void> {
   }
   request.resume();
   const algorithm = parseAlgorithm(query.get("digest-algorithm"));
-  progress(exchange, 202, await registry.uploads.start(repository, algorithm), 0);
+  const id = await registry.uploads.start(repository, algorithm);
+  answer(exchange, 202, {
+    ...uploadHeaders(exchange, id, 0),
+    "OCI-Chunk-Min-Length": recommendedChunkBytes,
+  });
 }
 
 export async function appendChunk(exchange: Exchange, id: string): Promise<void> {
@@ -97,7 +106,7 @@ function chunkOf({ request }: Exchange): Chunk {
   if (length !== undefined && Number(length) !== announced) {
     throw new UploadInvalid("Content-Range and Content-Length differ", { header, length });
   }
-  return { body: bodyOf(request), start: Number(first) };
+  return { body: bodyOf(request), start: Number(first), length: announced };
 }
 
 function parseAlgorithm(text: string | null): DigestAlgorithm {
