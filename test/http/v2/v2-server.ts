@@ -1,0 +1,100 @@
+/**
+ * The distribution API on a real socket, over memory unless told otherwise, through either entry.
+ *
+ * Nothing is faked: the same functions that the server is made of, without TLS.
+ */
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { pino } from "pino";
+import { CosmosIndex } from "../../../src/catalog/cosmos-index.ts";
+import { PackageCatalog } from "../../../src/catalog/package-catalog.ts";
+import { createApp, createListener } from "../../../src/http/app.ts";
+import { Challenges } from "../../../src/http/challenge.ts";
+import { createTokenRoute } from "../../../src/http/token-routes.ts";
+import { createV2Handler } from "../../../src/http/v2/handler.ts";
+import { createVersionCheck } from "../../../src/http/version-check.ts";
+import { createWriteGuard } from "../../../src/http/write-guard.ts";
+import { createIdentity } from "../../../src/identity/identity.ts";
+import { LoginThrottle } from "../../../src/identity/login-throttle.ts";
+import { RegistryTokens } from "../../../src/identity/registry-token.ts";
+import {
+  openRegistry,
+  type Registry,
+  type RegistryOptions,
+} from "../../../src/registry/registry.ts";
+import { MemoryStore } from "../../../src/storage/memory-store.ts";
+import type { ObjectStore } from "../../../src/storage/object-store.ts";
+
+const MiB = 1024 * 1024;
+
+/** How a request reaches the handler: straight from the listener, or through express. */
+export type Entry = "listener" | "express";
+
+export const entries: readonly Entry[] = ["listener", "express"];
+
+export interface V2ServerOptions {
+  readonly entry?: Entry;
+  readonly store?: ObjectStore;
+  readonly registry?: Partial<RegistryOptions>;
+}
+
+export interface V2Server {
+  readonly port: number;
+  readonly registry: Registry;
+  /** Messages of what was logged as a fault of the server. */
+  readonly faults: string[];
+  close(): Promise<void>;
+}
+
+export async function startV2Server(options: V2ServerOptions = {}): Promise<V2Server> {
+  const faults: string[] = [];
+  const registry = openRegistry(options.store ?? new MemoryStore(), {
+    manifestLimit: 8 * MiB,
+    uploadLifeMs: 60_000,
+    ...options.registry,
+  });
+  const server = createServer(listenerOf(registry, options.entry ?? "listener", faults));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  const close = async (): Promise<void> => {
+    server.close();
+    server.closeAllConnections();
+    await once(server, "close");
+  };
+  return { port, registry, faults, close };
+}
+
+function listenerOf(registry: Registry, entry: Entry, faults: string[]): RequestListener {
+  const log = pino({ level: "error" }, { write: (line: string) => faults.push(line) });
+  const tokens = new RegistryTokens(registry.signingKeys, "dcos-registry");
+  const identity = createIdentity({ registryTokens: tokens, throttle: new LoginThrottle({}) });
+  const challenges = new Challenges({
+    publicUrl: "https://registry.example",
+    service: "dcos-registry",
+    certificateNames: () => new Set(),
+  });
+  const guard = createWriteGuard(identity, { readOnly: false, challenges });
+  const v2 = createV2Handler({
+    registry,
+    guard,
+    version: createVersionCheck(identity, challenges),
+    token: createTokenRoute({ identity, tokens, challenges }),
+    log,
+  });
+  const catalog = new PackageCatalog(registry);
+  const locations = { publicUrl: "https://registry.example", imageHost: "registry.example" };
+  const app = createApp({
+    v2,
+    catalog,
+    index: new CosmosIndex({ catalog, locations }),
+    locations,
+    openBlob: async (digest, range, signal) =>
+      (await registry.blobs.open(digest)).read(range, signal),
+    guard,
+    bundleLimit: MiB,
+    healthChecks: [],
+    log,
+  });
+  return entry === "express" ? app : createListener(app, v2);
+}
