@@ -63,6 +63,8 @@ export async function send(port: number, ask: Ask): Promise<Received> {
     pipeline(body, asking).catch(() => {});
   }
   const [answer] = await answered;
+  // A server that refuses may close while we still send; what counts is its answer.
+  asking.on("error", () => {});
   const chunks: Buffer[] = [];
   for await (const chunk of answer) chunks.push(chunk);
   const bytes = Buffer.concat(chunks);

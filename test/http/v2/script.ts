@@ -7,6 +7,7 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 
 export interface Script {
   /** The behaviour that it shows, as a sentence about the registry. */
@@ -102,9 +103,12 @@ export async function send(port: number, sending: Sending): Promise<Answer> {
     headers: { ...length, ...headers },
     agent: false,
   });
-  if (streamed && body) Readable.from(body, { objectMode: false }).pipe(asking);
+  const answered = once(asking, "response") as Promise<[IncomingMessage]>;
+  // A server that refuses may close while we still send; what counts is its answer.
+  asking.on("error", () => {});
+  if (streamed && body) pipeline(Readable.from([body]), asking).catch(() => {});
   else asking.end(body);
-  const [answer] = (await once(asking, "response")) as [IncomingMessage];
+  const [answer] = await answered;
   const chunks: Buffer[] = [];
   for await (const chunk of answer) chunks.push(chunk as Buffer);
   return {
