@@ -130,7 +130,7 @@ export class Uploads {
   async #extend(ticket: UploadTicket, document: OpenDocument, chunk: Chunk): Promise<Extended> {
     const chunks = gather(chunk.body);
     try {
-      return await this.#extendBy(ticket, document, chunks);
+      return await this.#extendBy(ticket, document, chunk, chunks);
     } finally {
       await chunks.return(undefined);
     }
@@ -139,18 +139,19 @@ export class Uploads {
   async #extendBy(
     ticket: UploadTicket,
     document: OpenDocument,
+    { length }: Chunk,
     chunks: AsyncGenerator<Buffer>,
   ): Promise<Extended> {
     const { value } = document;
     const first = await chunks.next();
-    if (first.done) expectLength(chunk, 0);
+    if (first.done) expectLength(length, 0);
     if (first.done && value.digest) {
       return { document, state: value, digest: value.digest, added: [] };
     }
     const hash =
       this.#hashes.take(ticket.session, value.offset) ??
       (await this.#rehash(value.segments, value.algorithm));
-    const check = (): void => expectLength(chunk, hash.size - value.offset);
+    const check = (): void => expectLength(length, hash.size - value.offset);
     const added = first.done ? [] : [await this.#segment(ticket, hash, first.value, chunks, check)];
     const segments = [...value.segments, ...added];
     const state = { ...value, segments, offset: hash.size };
@@ -245,6 +246,6 @@ function expectStart({ start }: Chunk, offset: number): void {
   if (start !== undefined && start !== offset) throw new RangeUnsatisfiable(offset, start);
 }
 
-function expectLength({ length }: Chunk, actual: number): void {
+function expectLength(length: number | undefined, actual: number): void {
   if (length !== undefined && length !== actual) throw new SizeMismatch(length, actual);
 }
