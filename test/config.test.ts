@@ -56,6 +56,16 @@ describe("configuration", () => {
     });
   });
 
+  it("passes over variables that container platforms invent for a service of its name", () => {
+    const environment = {
+      DCOS_REGISTRY_SERVICE_HOST: "10.0.0.1",
+      DCOS_REGISTRY_SERVICE_PORT: "443",
+      DCOS_REGISTRY_PORT: "tcp://10.0.0.1:443",
+      DCOS_REGISTRY_PORT_443_TCP_ADDR: "10.0.0.1",
+    };
+    assert.deepEqual(problems([], environment), []);
+  });
+
   it("is frozen to its depth", () => {
     const config = loadConfig([], {});
     assert.ok(Object.isFrozen(config) && Object.isFrozen(config.limits));
