@@ -1,15 +1,9 @@
 /** `build`: fetches all that a build definition names and writes it into one `.dcos` file. */
-import { stat } from "node:fs/promises";
+import { access, constants, readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { BundleExists } from "../packages/bundle-writer.ts";
-import {
-  type Finding,
-  findingToJson,
-  formatFinding,
-  PackageInvalid,
-  strictly,
-} from "../packages/finding.ts";
+import { type Finding, findingToJson, PackageInvalid, strictly } from "../packages/finding.ts";
 import { readBuildDefinition } from "../packages/read-build-definition.ts";
 import { BuildFailed } from "./build/build-failed.ts";
 import type { BuildOptions } from "./build/build-options.ts";
@@ -18,8 +12,10 @@ import { buildPackage } from "./build/package-builder.ts";
 import { withWorkshop } from "./build/workshop.ts";
 import { UsageError } from "./cli-error.ts";
 import { type CliContext, type CommandFactory, isQuiet } from "./context.ts";
+import { shownPath, unwritable } from "./output-directory.ts";
 import { printJson, printLine } from "./print.ts";
 import { progressModes } from "./progress.ts";
+import { printWarnings } from "./report-findings.ts";
 import { printable } from "./terminal.ts";
 
 export const build: CommandFactory = (context) =>
@@ -55,17 +51,18 @@ async function run(options: BuildOptions, context: CliContext): Promise<void> {
     const hint = "leave the option out: images are fetched from their registries, without docker";
     throw new UsageError("--use-local is not available yet", { hint });
   }
-  const { buildDefinitionFile: file } = options;
   const { workingDirectory, terminal } = context;
-  const { definition, baseDirectory, findings } = await readBuildDefinition(file, workingDirectory);
-  const { kept, findings: located } = checkLocations(definition, options.keepUrl, file);
-  settle([...findings, ...located], options, context);
+  const { outputDirectory } = options;
+  const read = await readBuildDefinition(options.buildDefinitionFile, workingDirectory);
+  const { definition, baseDirectory, place } = read;
+  const { kept, findings } = checkLocations(definition, options.keepUrl, place);
+  settle([...read.findings, ...findings], options, context);
   const name = `${definition.name}-${definition.version}.dcos`;
-  const target = path.resolve(workingDirectory, options.outputDirectory, name);
-  const shown = `${options.outputDirectory.replace(/(?<=.)\/+$/, "")}/${name}`;
-  await expectAbsent(target, shown, options.outputDirectory);
+  const target = path.resolve(workingDirectory, outputDirectory, name);
+  const shown = shownPath(outputDirectory, name);
+  await expectAbsent(target, shown, outputDirectory);
   await withWorkshop(options, context, { baseDirectory, target }, (workshop) =>
-    buildPackage({ ...workshop, definition, file, kept }, target, workshop.report),
+    buildPackage({ ...workshop, definition, place, kept }, target, workshop.report),
   );
   if (options.json) return printJson(terminal, { name: shown });
   printLine(terminal, `Created DC/OS Universe Package ${shown}`);
@@ -77,33 +74,29 @@ async function run(options: BuildOptions, context: CliContext): Promise<void> {
 function settle(findings: readonly Finding[], options: BuildOptions, context: CliContext): void {
   const judged = options.strict ? strictly(findings) : findings;
   if (judged.some(({ severity }) => severity === "error")) throw new PackageInvalid(judged);
-  printFindings(judged, context);
-}
-
-function printFindings(findings: readonly Finding[], { terminal }: CliContext): void {
-  for (const finding of findings) terminal.stderr.write(`${formatFinding(finding)}\n`);
+  printWarnings(judged, context);
 }
 
 async function expectAbsent(target: string, shown: string, directory: string): Promise<void> {
-  const folder = await stat(path.dirname(target)).catch(() => undefined);
-  if (!folder?.isDirectory()) {
-    throw new UsageError(`The output directory [${directory}] does not exist`);
+  try {
+    await readdir(path.dirname(target));
+    await access(path.dirname(target), constants.W_OK);
+  } catch (cause) {
+    throw unwritable(cause, directory) ?? cause;
   }
   const found = await stat(target).catch(() => undefined);
   if (found) throw new BundleExists(shown);
 }
 
-/** Findings go to people on stderr and to programs on stdout; "already exists" to both. */
-function tellOnStdout(error: unknown, { json }: BuildOptions, context: CliContext): void {
-  const { terminal } = context;
+/** What programs read on stdout of a build that failed; stderr is for people. */
+function tellOnStdout(error: unknown, { json }: BuildOptions, { terminal }: CliContext): void {
   if (error instanceof BundleExists) {
     if (json) printJson(terminal, { error: error.message });
     else printLine(terminal, error.message);
   }
-  if (!(error instanceof BuildFailed || error instanceof PackageInvalid)) return;
-  if (json) printJson(terminal, { findings: error.findings.map(findingToJson), ok: false });
-  // Of a definition that is not valid the findings are printed with the error itself.
-  else if (error instanceof BuildFailed) printFindings(error.findings, context);
+  if (json && (error instanceof BuildFailed || error instanceof PackageInvalid)) {
+    printJson(terminal, { findings: error.findings.map(findingToJson), ok: false });
+  }
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

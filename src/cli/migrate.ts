@@ -2,9 +2,8 @@
 import { Command } from "commander";
 import { PackageInvalid } from "../packages/finding.ts";
 import { type Migration, migratePackage } from "../packages/migrate-package.ts";
-import { CliError } from "./cli-error.ts";
 import type { CliContext, CommandFactory } from "./context.ts";
-import { codeOf } from "./exit-code.ts";
+import { unwritable } from "./output-directory.ts";
 import { printJson, printLine } from "./print.ts";
 import { printWarnings, refuse } from "./report-findings.ts";
 
@@ -38,24 +37,4 @@ async function run(options: MigrateOptions, context: CliContext): Promise<Migrat
     if (error instanceof PackageInvalid) throw refuse(error, context, options.json);
     throw unwritable(error, outputDirectory) ?? error;
   }
-}
-
-/** The directory for the result does not take files. */
-class OutputUnwritable extends CliError {
-  readonly code = "OUTPUT_UNWRITABLE";
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "does not exist",
-  ENOTDIR: "is not a directory",
-  EACCES: "is not writable",
-  EPERM: "is not writable",
-  EROFS: "is on a read-only file system",
-};
-
-function unwritable(cause: unknown, directory: string): OutputUnwritable | undefined {
-  const reason = reasons[codeOf(cause) ?? ""];
-  if (reason === undefined) return undefined;
-  const hint = "create it, or name another one with --output-directory";
-  return new OutputUnwritable(`the output directory ${directory} ${reason}`, { hint, cause });
 }

@@ -5,6 +5,7 @@
  * `-vv`; nothing here sees a credential, since errors are made without them.
  */
 import { type Finding, formatFinding, PackageInvalid } from "../packages/finding.ts";
+import { BuildFailed } from "./build/build-failed.ts";
 import { codeOf } from "./exit-code.ts";
 import { arrayOf, fieldsOf, numberOf, textOf } from "./json-fields.ts";
 import { RegistryRefusal } from "./registry-refusal.ts";
@@ -35,7 +36,8 @@ export function printError(error: unknown, style: ErrorStyle): void {
 
 function headline(error: unknown, findings: readonly Finding[], style: ErrorStyle): string {
   const { terminal, command } = style;
-  const message = findings.length > 0 ? countOf(findings) : messageOf(error);
+  const counted = findings.length > 0 && !(error instanceof BuildFailed);
+  const message = counted ? countOf(findings) : messageOf(error);
   if (command === "describe" && isNotFound(error)) return message;
   const label = error instanceof RegistryRefusal ? "Error response from registry:" : "Error:";
   return `${paint(label, 31, terminal)} ${message}`;
@@ -55,7 +57,7 @@ function countOf(findings: readonly Finding[]): string {
 
 /** All findings about a definition are shown, whether they were found here or by the registry. */
 function findingsOf(error: unknown): readonly Finding[] {
-  if (error instanceof PackageInvalid) return error.findings;
+  if (error instanceof PackageInvalid || error instanceof BuildFailed) return error.findings;
   return error instanceof RegistryRefusal ? arrayOf(error.data["findings"]).map(findingOf) : [];
 }
 

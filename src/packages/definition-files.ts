@@ -4,6 +4,7 @@
  * One walk serves all that fetch, check or rewrite them, so no place can be forgotten by one of them.
  * The order is that of the document, and the order in which `build` fetches.
  */
+import { pointerStep } from "./json-pointer.ts";
 import type {
   CliBinary,
   CliPlatform,
@@ -61,7 +62,7 @@ function replaceAssets(
 ): NonNullable<PackageResource["assets"]> {
   if (assets.uris === undefined) return assets;
   const uris = Object.entries(assets.uris).map(([key, url]) => {
-    const pointer = `/resource/assets/uris/${escapePointer(key)}`;
+    const pointer = `/resource/assets/uris${pointerStep(key)}`;
     return [key, replace({ kind: "asset", key, pointer, url })] as const;
   });
   return { ...assets, uris: Object.fromEntries(uris) };
@@ -94,11 +95,15 @@ function replaceBinaries(binaries: Binaries, replace: Replace): Binaries {
   return { ...binaries, ...Object.fromEntries(replaced) };
 }
 
-function escapePointer(key: string): string {
-  return key.replaceAll("~", "~0").replaceAll("/", "~1");
-}
-
 /** The docker images of a definition, in its order, each string once. */
 export function imageReferences(definition: PackageDefinition): string[] {
   return [...new Set(Object.values(definition.resource?.assets?.container?.docker ?? {}))];
+}
+
+/** Where an image stands in the definition: the first key that names it. */
+export function imagePointer(definition: PackageDefinition, text: string): string {
+  const images = Object.entries(definition.resource?.assets?.container?.docker ?? {});
+  const key = images.find(([, reference]) => reference === text)?.[0];
+  const all = "/resource/assets/container/docker";
+  return key === undefined ? all : all + pointerStep(key);
 }

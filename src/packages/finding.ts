@@ -25,6 +25,9 @@ export interface Finding {
   readonly excerpt?: readonly string[];
 }
 
+/** Where a finding is. */
+export type FindingPlace = Pick<Finding, "file" | "line" | "column" | "pointer">;
+
 /** Collects the findings of one run, so that a user sees all of them at once. */
 export class Findings {
   /** Of each severity: more would help nobody, and a hostile document could have one per byte. */

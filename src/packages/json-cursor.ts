@@ -4,7 +4,7 @@
  * Findings reported through a cursor carry file, line, column and pointer without the rule knowing
  * them. Members are own members only: a document's `__proto__` or `constructor` is just a key.
  */
-import type { Findings, Severity } from "./finding.ts";
+import type { FindingPlace, Findings, Severity } from "./finding.ts";
 import type { JsonDocument } from "./json-document.ts";
 import { pointerStep } from "./json-pointer.ts";
 import type { Position } from "./line-index.ts";
@@ -47,6 +47,12 @@ export class JsonCursor {
   /** Whether another error would be dropped. */
   get isFull(): boolean {
     return this.#findings.isFull;
+  }
+
+  /** Where a value inside this one stands, or what is nearest to it. @param inside JSON pointer */
+  placeOf(inside: string): FindingPlace {
+    const pointer = this.pointer + inside;
+    return { file: this.file, ...this.#document.position(pointer), pointer };
   }
 
   get object(): JsonObject | undefined {

@@ -10,7 +10,7 @@ import { checkAssets } from "./asset-rules.ts";
 import { checkTemplate } from "./check-template.ts";
 import { configRule } from "./config-rules.ts";
 import { checkDefinition, checkFile, isBase64Text, isFileReference } from "./definition-rules.ts";
-import { type Finding, Findings } from "./finding.ts";
+import { type Finding, type FindingPlace, Findings } from "./finding.ts";
 import { isObject, JsonCursor } from "./json-cursor.ts";
 import { parseJsonDocument } from "./json-document.ts";
 import type { Rule } from "./json-rules.ts";
@@ -26,6 +26,8 @@ export interface BuildDefinition {
   readonly baseDirectory: string;
   /** Warnings; errors are thrown. */
   readonly findings: readonly Finding[];
+  /** Where a value of `definition` stands in the user's files, by its JSON pointer. */
+  place(pointer: string): FindingPlace;
 }
 
 /**
@@ -39,12 +41,14 @@ export async function readBuildDefinition(
 ): Promise<BuildDefinition> {
   const findings = new Findings();
   const absolute = path.resolve(workingDirectory, file);
-  const definition = await new Reader(file, absolute, findings).read();
+  const reader = new Reader(file, absolute, findings);
+  const definition = await reader.read();
   findings.throwIfErrors();
   return {
     definition: toDefinition(definition ?? null),
     baseDirectory: path.dirname(absolute),
     findings: findings.sorted(),
+    place: (pointer) => reader.place(pointer),
   };
 }
 
@@ -58,6 +62,8 @@ class Reader {
   readonly #file: string;
   readonly #absolute: string;
   readonly #findings: Findings;
+  #root: JsonCursor | undefined;
+  #resource: JsonCursor | undefined;
 
   constructor(file: string, absolute: string, findings: Findings) {
     this.#file = file;
@@ -65,14 +71,23 @@ class Reader {
     this.#findings = findings;
   }
 
+  place(pointer: string): FindingPlace {
+    const inside = pointer.startsWith("/resource/") ? pointer.slice("/resource".length) : undefined;
+    const found =
+      inside === undefined ? this.#root?.placeOf(pointer) : this.#resource?.placeOf(inside);
+    return found ?? { file: this.#file, pointer };
+  }
+
   async read(): Promise<JsonObject | undefined> {
     const root = await this.#document();
     if (!root) return undefined;
     checkDefinition(root, "build-definition");
     if (!isObject(root.value)) return undefined;
+    this.#root = root;
     const resource = await this.#part(root.member("resource"), resourceRule);
     const config = await this.#part(root.member("config"), configRule);
     const template = await this.#template(root.member("marathon")?.member("v2AppMustacheTemplate"));
+    this.#resource = resource.cursor;
     if (resource.cursor) {
       await checkAssets(resource.cursor, path.dirname(this.#absolute), "build");
     }

@@ -222,7 +222,7 @@ describe("build", () => {
     const { code, stdout, stderr } = await bench.build();
     assert.equal(code, 0, stderr);
     assert.match(stdout, /icon\.png\?raw=true$/m);
-    assert.match(stderr, /warning W146: icon-small: the query of its URL is dropped/);
+    assert.match(stderr, /warning W146: icon "icon-small": the query of its URL is dropped/);
     const { content } = await open(await bench.bundle());
     assert.deepEqual(
       content.assets.map(({ path: served }) => served.slice(65)),
@@ -291,7 +291,7 @@ describe("build", () => {
     const { code, stdout, stderr } = await bench.build();
     assert.equal(code, 5);
     for (const line of [
-      `definition.json: error E142: asset "gone": ${downloads}/gone.zip: HTTP 404 Not Found [at /resource/assets/uris/gone]`,
+      `definition.json:1:169: error E142: asset "gone": ${downloads}/gone.zip: HTTP 404 Not Found [at /resource/assets/uris/gone]`,
       `asset "downgraded": ${downloads}/html-redirect: redirected to http`,
       `asset "endless": ${downloads}/endless: more than 10 redirects`,
       `error E142: asset "empty": is empty`,
@@ -332,7 +332,7 @@ describe("build", () => {
       docker({ list: "one.example.com/acme/list:1", single: "one.example.com/acme/single:1" }),
     );
     const { code, stderr } = await bench.build();
-    assert.equal(code, 5);
+    assert.equal(code, 1);
     assert.match(stderr, /E148: image ".*list:1": no linux\/amd64 image in the list/);
     assert.match(stderr, /hint: the list has linux\/arm64\/v8/);
     assert.match(stderr, /E148: image ".*single:1": no linux\/amd64 image/);
@@ -399,12 +399,24 @@ describe("build", () => {
       ["--concurrency=0", /from 1 to 64/],
       ["--platform=amd64", /is not a platform/],
       ["--use-local", /not available yet/],
-      ["--output-directory=nowhere", /output directory \[nowhere\] does not exist/],
     ] as const) {
       const { code, stderr } = await bench.build([flag]);
       assert.equal(code, 2, flag);
       assert.match(stderr, message);
     }
+  });
+
+  it("says what is wrong with the output directory before it fetches anything", async () => {
+    await bench.define(uris({ x: `${downloads}/x.zip` }));
+    for (const [directory, reason] of [
+      ["nowhere", /the output directory nowhere does not exist/],
+      ["ca.crt", /the output directory ca\.crt is not a directory/],
+    ] as const) {
+      const { code, stderr } = await bench.build([`--output-directory=${directory}`]);
+      assert.equal(code, 1);
+      assert.match(stderr, reason);
+    }
+    assert.deepEqual(bench.origin.requests, []);
   });
 
   it("ends at once when interrupted, and leaves nothing", async () => {

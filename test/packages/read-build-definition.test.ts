@@ -29,8 +29,19 @@ const parts = {
 describe("readBuildDefinition", () => {
   it("reads a definition that has everything inline", async (test) => {
     const root = await directory(test, { "demo.json": json(definition()) });
-    const read = await readBuildDefinition("demo.json", root);
+    const { place, ...read } = await readBuildDefinition("demo.json", root);
     assert.deepEqual(read, { definition: definition(), baseDirectory: root, findings: [] });
+    assert.equal(place("/name").line, 3);
+  });
+
+  it("tells where a value stands, in the referenced file when it comes from there", async (test) => {
+    const root = await directory(test, { "demo.json": json(definition(references)), ...parts });
+    const { place } = await readBuildDefinition("demo.json", root);
+    const inFile = place("/resource/assets/uris");
+    assert.equal(inFile.file, "parts/resource.json");
+    assert.equal(inFile.pointer, "/assets/uris");
+    assert.ok((inFile.line ?? 0) > 1);
+    assert.equal(place("/version").file, "demo.json");
   });
 
   it("resolves references against the directory of the definition, not the current one", async (test) => {

@@ -5,7 +5,7 @@
  * the user says so, because the app will then look for it outside the cluster.
  */
 import { type FileReference, fileReferences } from "../../packages/definition-files.ts";
-import type { Finding } from "../../packages/finding.ts";
+import type { Finding, FindingPlace } from "../../packages/finding.ts";
 import type { PackageDefinition } from "../../packages/package-definition.ts";
 import { isKeptUrl } from "../../packages/read-package-content.ts";
 import { UsageError } from "../cli-error.ts";
@@ -25,7 +25,7 @@ export interface CheckedLocations {
 export function checkLocations(
   definition: PackageDefinition,
   keepUrls: readonly string[],
-  file: string,
+  place: (pointer: string) => FindingPlace,
 ): CheckedLocations {
   const references = fileReferences(definition);
   const kept = new Set(keepUrls.map((key) => findKept(references, key).pointer));
@@ -33,7 +33,7 @@ export function checkLocations(
   for (const reference of references) {
     const { kind, url, pointer } = reference;
     if (kind === "asset" && url === "") kept.add(pointer);
-    if (!kept.has(pointer)) findings.push(...check(reference, definition, file));
+    if (!kept.has(pointer)) findings.push(...check(reference, definition, place(pointer)));
   }
   return { kept, findings };
 }
@@ -49,19 +49,18 @@ function findKept(references: readonly FileReference[], key: string): FileRefere
   throw new UsageError(`--keep-url: asset "${key}" is not an http or https URL`);
 }
 
-function check(reference: FileReference, definition: PackageDefinition, file: string): Finding[] {
+function check(
+  reference: FileReference,
+  definition: PackageDefinition,
+  place: FindingPlace,
+): Finding[] {
   const location = locate(reference);
-  const place = { file, pointer: reference.pointer };
   const name = nameOf(reference);
   switch (location.kind) {
     case "none":
       return [{ ...place, severity: "error", code: "E145", message: `${name} is empty` }];
     case "prefix":
       return [{ ...place, severity: "error", code: "E145", ...prefix(reference, definition) }];
-    case "unsupported": {
-      const message = `${name}: ${location.reason}`;
-      return [{ ...place, severity: "error", code: "E141", message }];
-    }
     default:
       return location.notes.map((note) => ({
         ...place,

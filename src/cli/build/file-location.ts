@@ -5,6 +5,7 @@
  * fetcher know the file by it.
  */
 import { isSafeFileName } from "../../packages/asset-file.ts";
+import { parseAssetLocation } from "../../packages/asset-location.ts";
 import type { FileReference } from "../../packages/definition-files.ts";
 import { quote } from "../../packages/quote.ts";
 
@@ -16,29 +17,21 @@ export type FileLocation =
       readonly name: string;
       readonly notes: string[];
     }
-  /** An empty string: there is no file. */
+  /** Nothing that could be fetched. */
   | { readonly kind: "none" }
   /** A server or a directory: the start of a URL that a template completes. */
-  | { readonly kind: "prefix" }
-  | { readonly kind: "unsupported"; readonly reason: string };
+  | { readonly kind: "prefix" };
 
-const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//;
-
+/** @param reference of a definition that has been read, so that its URLs are known to be some */
 export function locate({ kind, url }: Pick<FileReference, "kind" | "url">): FileLocation {
-  if (url === "") return { kind: "none" };
-  const [, named] = scheme.exec(url) ?? [];
-  if (named === undefined) return locatePath(url, kind);
-  if (!/^https?$/i.test(named)) {
-    const reason = `URL scheme ${quote(named)} is not supported (https, http or a file path)`;
-    return { kind: "unsupported", reason };
-  }
-  if (!URL.canParse(url)) return { kind: "unsupported", reason: `${quote(url)} is not a URL` };
-  return locateUrl(new URL(url), kind);
+  const location = parseAssetLocation(url);
+  if (location.kind === "file") return locateUrl(location.url, kind);
+  if (location.kind === "path") return locatePath(location.path, kind);
+  return { kind: location.kind === "prefix" ? "prefix" : "none" };
 }
 
 function locateUrl(url: URL, kind: FileReference["kind"]): FileLocation {
   const segment = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
-  if (segment === "") return { kind: "prefix" };
   const { name, notes } = servedName(segment, kind);
   const dropped =
     url.search === "" ? [] : [`the query of its URL is dropped; it is served as ${name}`];
@@ -47,9 +40,6 @@ function locateUrl(url: URL, kind: FileReference["kind"]): FileLocation {
 
 function locatePath(path: string, kind: FileReference["kind"]): FileLocation {
   const segment = path.slice(path.lastIndexOf("/") + 1);
-  if (/^\.{0,2}$/.test(segment)) {
-    return { kind: "unsupported", reason: `${quote(path)} names a directory, not a file` };
-  }
   return { kind: "path", path, ...servedName(segment, kind) };
 }
 
@@ -79,6 +69,6 @@ export function printableUrl(text: string): string {
 
 /** What is remembered of the source: a query may be a signature, so it is left out. */
 export function sourceOf(text: string): string {
-  if (!scheme.test(text)) return text;
+  if (parseAssetLocation(text).kind === "path") return text;
   return printableUrl(text).replace(/[?#].*$/s, "");
 }

@@ -1,6 +1,6 @@
 /** One file of a package that cannot be bundled, with its code in the message catalogue. */
 import type { FileReference } from "../../packages/definition-files.ts";
-import type { Finding } from "../../packages/finding.ts";
+import type { Finding, FindingPlace } from "../../packages/finding.ts";
 import { quote } from "../../packages/quote.ts";
 
 export interface FileProblemOptions extends ErrorOptions {
@@ -25,16 +25,15 @@ export class FileProblem extends Error {
     this.hint = hint;
   }
 
-  toFinding(file: string): Finding {
-    const { code, message, hint, reference } = this;
-    const { pointer } = reference;
-    return { code, severity: "error", file, pointer, message, ...(hint && { hint }) };
+  toFinding(place: FindingPlace): Finding {
+    const { code, message, hint } = this;
+    return { ...place, code, severity: "error", message, ...(hint && { hint }) };
   }
 }
 
 /** How messages call the place that names a file. */
 export function nameOf({ kind, key }: FileReference): string {
   if (kind === "cli") return `CLI binary for ${key} (x86-64)`;
-  if (kind === "icon") return key;
+  if (kind === "icon") return `icon ${quote(key)}`;
   return kind === "asset" ? `asset ${quote(key)}` : `screenshot ${Number(key) + 1}`;
 }

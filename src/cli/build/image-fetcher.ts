@@ -73,7 +73,7 @@ export class ImageFetcher {
     if (os === wanted.os && architecture === wanted.architecture) return;
     const actual = formatPlatform({ os, architecture });
     const hint = `the registry offers this image for ${actual} only; see --platform`;
-    throw new ImageUnavailable(`image "${text}": no ${formatPlatform(wanted)} image`, { hint });
+    throw new ImageUnavailable(text, `no ${formatPlatform(wanted)} image`, { hint });
   }
 
   async #readConfig(digest: Digest): Promise<{ os?: unknown; architecture?: unknown }> {
@@ -93,6 +93,6 @@ function explain(error: unknown, text: string, image: RemoteImage): unknown {
   if (!(error instanceof DigestMismatch || error instanceof SizeMismatch)) {
     return unavailable(error, text, image.apiHost);
   }
-  const message = `image "${text}": ${image.apiHost} sent a damaged layer: ${error.message}`;
-  return new ImageUnavailable(message, { cause: error });
+  const reason = `${image.apiHost} sent a damaged layer: ${error.message}`;
+  return new ImageUnavailable(text, reason, { cause: error });
 }

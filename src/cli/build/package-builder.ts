@@ -9,14 +9,16 @@ import { type OpenBlob, writeBundle } from "../../packages/bundle-writer.ts";
 import {
   type FileReference,
   fileReferences,
+  imagePointer,
   imageReferences,
   replaceFiles,
 } from "../../packages/definition-files.ts";
-import type { Finding } from "../../packages/finding.ts";
+import type { Finding, FindingPlace } from "../../packages/finding.ts";
 import type { PackageImage } from "../../packages/package-content.ts";
 import type { PackageDefinition } from "../../packages/package-definition.ts";
 import { createPackageRoot, type PackageRoot } from "../../packages/package-root.ts";
 import type { BlobCache } from "../fetch/blob-cache.ts";
+import { FetchFailed } from "../fetch/fetch-failed.ts";
 import type { ImageSource, RemoteImage } from "../images/image-source.ts";
 import { ImageUnavailable } from "../images/image-unavailable.ts";
 import { BuildFailed } from "./build-failed.ts";
@@ -36,8 +38,8 @@ export interface BuildReport {
 
 export interface BuildRequest {
   readonly definition: PackageDefinition;
-  /** The build definition as the user typed it; findings name it. */
-  readonly file: string;
+  /** Where a value of the definition stands, for findings. */
+  readonly place: (pointer: string) => FindingPlace;
   /** Pointers of the files that stay as they are. */
   readonly kept: ReadonlySet<string>;
   readonly files: FileFetcher;
@@ -163,20 +165,16 @@ class BuildRun {
   /** @throws `error` when it is about no single file or image, such as an abort or a full disk */
   #fail(error: unknown): void {
     this.#request.signal.throwIfAborted();
-    const { file } = this.#request;
+    const { place, definition } = this.#request;
     if (error instanceof FileProblem) {
       this.#network ||= error.code === "E142";
-      this.#findings.push(error.toFinding(file));
+      this.#findings.push(error.toFinding(place(error.reference.pointer)));
     } else if (error instanceof ImageUnavailable) {
-      this.#network = true;
-      const { message, hint } = error;
-      this.#findings.push({
-        code: "E148",
-        severity: "error",
-        file,
-        message,
-        ...(hint && { hint }),
-      });
+      this.#network ||= error.cause instanceof FetchFailed;
+      const { message, hint, image } = error;
+      const where = place(imagePointer(definition, image));
+      const finding = { ...where, code: "E148", severity: "error", message } as const;
+      this.#findings.push(hint === undefined ? finding : { ...finding, hint });
     } else throw error;
   }
 }

@@ -16,7 +16,7 @@ import { ImageFetcher } from "./image-fetcher.ts";
 import { Limiter } from "./limiter.ts";
 import type { BuildReport, BuildRequest } from "./package-builder.ts";
 
-export interface Workshop extends Omit<BuildRequest, "definition" | "file" | "kept"> {
+export interface Workshop extends Omit<BuildRequest, "definition" | "place" | "kept"> {
   readonly report: BuildReport;
 }
 

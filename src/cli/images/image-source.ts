@@ -165,8 +165,8 @@ export class ImageSource {
     const child = findPlatform(manifest, platform);
     if (child === undefined) {
       const available = listPlatforms(manifest).join(", ") || "nothing that can run";
-      const message = `image "${text}": no ${formatPlatform(platform)} image in the list`;
-      throw new ImageUnavailable(message, { hint: `the list has ${available}` });
+      const reason = `no ${formatPlatform(platform)} image in the list`;
+      throw new ImageUnavailable(text, reason, { hint: `the list has ${available}` });
     }
     const found = await this.#get(session, child.digest);
     if (found.descriptor.size !== child.size || found.manifest.kind !== "manifest") {
@@ -217,12 +217,12 @@ function blobsOf(text: string, { config, layers }: ImageManifest): Descriptor[] 
   const foreign = layers.find(({ mediaType: type }) => isNonDistributable(type));
   if (foreign) {
     const hint = "its licence forbids that; such images can only be pulled from their own registry";
-    throw new ImageUnavailable(`image "${text}" has layers that must not be bundled`, { hint });
+    throw new ImageUnavailable(text, "it has layers that must not be bundled", { hint });
   }
   const blobs = new Map([config, ...layers].map((blob) => [blob.digest, blob]));
   for (const digest of blobs.keys()) {
     if (algorithmOf(digest) === "sha256") continue;
-    throw new ImageUnavailable(`image "${text}" has a blob ${digest}; bundles hold sha256 only`);
+    throw new ImageUnavailable(text, `it has a blob ${digest}; bundles hold sha256 only`);
   }
   return [...blobs.values()];
 }

@@ -1,21 +1,29 @@
 /** Why an image cannot be bundled (E148), from what went wrong between us and its registry. */
 import { ManifestInvalid } from "../../oci/registry-error.ts";
-import { CliError } from "../cli-error.ts";
+import { quote } from "../../packages/quote.ts";
+import { CliError, type ErrorContext } from "../cli-error.ts";
 import { FetchFailed } from "../fetch/fetch-failed.ts";
 
 export class ImageUnavailable extends CliError {
   readonly code = "IMAGE_UNAVAILABLE";
+  /** The reference as the package has it. */
+  readonly image: string;
+
+  constructor(image: string, reason: string, context: ErrorContext = {}) {
+    super(`image ${quote(image)}: ${reason}`, context);
+    this.image = image;
+  }
 }
 
 /** @returns what is no failure of this kind, such as an abort, as it is */
 export function unavailable(error: unknown, image: string, host: string): unknown {
   if (error instanceof FetchFailed) {
     const [reason, hint] = explain(error, host);
-    return new ImageUnavailable(`image "${image}": ${reason}`, { hint, cause: error });
+    return new ImageUnavailable(image, reason, { hint, cause: error });
   }
   if (error instanceof ManifestInvalid) {
-    const message = `image "${image}": ${host}: ${error.message}`;
-    return new ImageUnavailable(message, { hint: schema1Hint(error), cause: error });
+    const reason = `${host}: ${error.message}`;
+    return new ImageUnavailable(image, reason, { hint: schema1Hint(error), cause: error });
   }
   return error;
 }
