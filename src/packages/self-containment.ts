@@ -97,12 +97,14 @@ function warnOfLiteralImage(
   bundled: readonly string[],
   report: Report,
 ): void {
-  if (bundled.includes(image) || !looksLikeImage(image)) return;
+  if (!looksLikeImage(image)) return;
   const escaped = JSON.stringify(image).slice(1, -1);
   if (pieces.some((piece) => piece.node.kind === "value" && piece.text === escaped)) return;
   const offset = originOf(pieces, Math.max(0, text.indexOf(escaped)));
-  const message = `image ${quote(image)} is not in assets: agents would pull it from ${hostOf(image)}`;
-  report("W203", offset, message);
+  const from = `agents would pull it from ${hostOf(image)}`;
+  if (bundled.includes(image)) {
+    report("W202", offset, `image ${quote(image)} is bundled, but the template names it: ${from}`);
+  } else report("W203", offset, `image ${quote(image)} is not in assets: ${from}`);
 }
 
 /** The strings under keys that name images, at any depth: `container.docker.image`, `AGENT_IMAGE`. */

@@ -416,6 +416,11 @@ describe("what migrate warns of", () => {
       },
       /mustache:2:2: warning W203: image "quay\.io\/acme\/x:demo" is not in assets: agents would pull it from quay\.io$/,
     ],
+    [
+      "bundled images that the template names itself",
+      { "pkg/marathon.json.mustache": '{"container":{"docker":{"image":\n"acme/server:1.2"}}}' },
+      /mustache:2:2: warning W202: image "acme\/server:1\.2" is bundled, but the template names it: agents would pull it from Docker Hub$/,
+    ],
   ];
   for (const [name, change, ...patterns] of cases) {
     it(name, async (test) => {
