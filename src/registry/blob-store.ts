@@ -40,11 +40,17 @@ export class BlobStore {
     return (await this.#records.exists(digest)) !== undefined;
   }
 
+  /** Like `exists`, with the blob. */
+  async find(digest: Digest): Promise<Blob | undefined> {
+    const record = await this.#records.exists(digest);
+    return record && Blob.of(digest, record, this.#store);
+  }
+
   /** Like `exists`, with the blob. @throws {BlobUnknown} */
   async require(digest: Digest): Promise<Blob> {
-    const record = await this.#records.exists(digest);
-    if (record === undefined) throw new BlobUnknown(digest);
-    return Blob.of(digest, record, this.#store);
+    const blob = await this.find(digest);
+    if (blob === undefined) throw new BlobUnknown(digest);
+    return blob;
   }
 
   /** For reading; promises nothing. @throws {BlobUnknown} */
@@ -57,13 +63,8 @@ export class BlobStore {
   /** Reads a small blob whole. @throws {BlobUnknown} @throws {ObjectDamaged} beyond the limit */
   async bytes(digest: Digest, limit: number): Promise<Buffer> {
     const blob = await this.open(digest);
-    if (blob.inline) return blob.inline;
-    if (blob.size > limit)
-      throw new ObjectDamaged(digest, `${blob.size} bytes where ${limit} are the most`);
-    const whole = Buffer.allocUnsafe(blob.size);
-    let position = 0;
-    for await (const chunk of blob.read()) position += chunk.copy(whole, position);
-    return whole;
+    if (blob.size <= limit) return blob.whole();
+    throw new ObjectDamaged(digest, `${blob.size} bytes where ${limit} are the most`);
   }
 
   /**

@@ -51,4 +51,13 @@ export class Blob {
       before += size;
     }
   }
+
+  /** All bytes at once; the caller has looked at the size. */
+  async whole(): Promise<Buffer> {
+    if (this.inline) return this.inline;
+    const whole = Buffer.allocUnsafe(this.size);
+    let position = 0;
+    for await (const chunk of this.read()) position += chunk.copy(whole, position);
+    return whole;
+  }
 }

@@ -25,10 +25,11 @@ export type ReadChild = (child: Descriptor) => Promise<Buffer | undefined>;
 export async function closureOf(root: Manifest, read: ReadChild): Promise<Closure> {
   const required = new Set<Digest>([root.digest]);
   const optional = new Set<Digest>();
+  const descended = new Set<Digest>([root.digest]);
   let level: readonly Manifest[] = [root];
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth === maximumDepth) throw new ManifestInvalid(`more than ${depth} nested indexes`);
-    level = await descend(level, read, required, optional);
+    level = await descend(level, read, { required, optional, descended });
     if (required.size + optional.size > maximumDigests) {
       throw new ManifestInvalid(`the manifest references more than ${maximumDigests} digests`);
     }
@@ -36,25 +37,35 @@ export async function closureOf(root: Manifest, read: ReadChild): Promise<Closur
   return { required, optional };
 }
 
+interface Found {
+  readonly required: Set<Digest>;
+  readonly optional: Set<Digest>;
+  /** Manifests that were looked into. One that is also named as a blob must be looked into, too. */
+  readonly descended: Set<Digest>;
+}
+
 async function descend(
   level: readonly Manifest[],
   read: ReadChild,
-  required: Set<Digest>,
-  optional: Set<Digest>,
+  found: Found,
 ): Promise<Manifest[]> {
   const below: Manifest[] = [];
-  for (const { kind, descriptor, required: needed } of level.flatMap(successors)) {
+  for (const { kind, descriptor, required } of level.flatMap(successors)) {
     const { digest } = descriptor;
-    if (required.has(digest)) continue;
     if (kind === "blob") {
-      (needed ? required : optional).add(digest);
-      continue;
+      keep(found, digest, required);
+    } else if (!found.descended.has(digest)) {
+      found.descended.add(digest);
+      const child = await readManifest(descriptor, read);
+      keep(found, digest, child !== undefined);
+      if (child) below.push(child);
     }
-    const child = await readManifest(descriptor, read);
-    if (child) below.push(child);
-    (child ? required : optional).add(digest);
   }
   return below;
+}
+
+function keep({ required, optional }: Found, digest: Digest, needed: boolean): void {
+  (needed ? required : optional).add(digest);
 }
 
 async function readManifest(child: Descriptor, read: ReadChild): Promise<Manifest | undefined> {
