@@ -12,6 +12,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
 import { type Document, DocumentChanged, type Documents } from "../storage/document.ts";
 import { layout } from "./layout.ts";
+import { PackageContentProtected } from "./registry-errors.ts";
 
 export interface LinkFacts {
   readonly mediaType: string;
@@ -21,8 +22,11 @@ export interface LinkFacts {
   readonly closure: readonly Digest[];
   /** The Docker schema 2 equivalent of this OCI manifest, for clients that read nothing else. */
   readonly twin?: Digest;
-  /** Set on a twin: it lives as long as the manifest it was rendered from. */
-  readonly twinOf?: Digest;
+  /**
+   * Set on what is here only as a twin: the manifests it was rendered from, with the last of which it
+   * goes. Absent when it was put itself.
+   */
+  readonly twinOf?: readonly Digest[];
   readonly subject?: Digest;
   /** Written by publishing a package; changes with the package only. */
   readonly ofPackage?: boolean;
@@ -68,16 +72,34 @@ export class ManifestLinks {
       : this.#documents.create<ManifestLink>(layout.link(repository, digest), { value });
   }
 
-  /** @returns the link that this call took away, undefined when there was none to see */
+  /**
+   * @returns the link that this call took away, undefined when there was none to see
+   * @throws {PackageContentProtected} when a package owns it
+   */
   async delete(repository: RepositoryName, digest: Digest): Promise<CommittedLink | undefined> {
-    const current = await this.read(repository, digest);
-    if (current?.value.state !== "committed") return undefined;
+    let removed: CommittedLink | undefined;
+    await this.#documents.update<ManifestLink>(layout.link(repository, digest), (current) => {
+      removed = current?.state === "committed" ? (current as CommittedLink) : undefined;
+      if (removed?.ofPackage) throw new PackageContentProtected(`manifest ${digest}`);
+      return removed && { state: "deleted" };
+    });
+    return removed;
+  }
+
+  /** Takes a twin away with the last manifest it was rendered from; what was put itself stays. */
+  async releaseTwin(repository: RepositoryName, twin: Digest, of: Digest): Promise<void> {
+    const current = await this.read(repository, twin);
+    if (current?.value.state !== "committed" || !current.value.twinOf?.includes(of)) return;
+    // Read behind the twin: a manifest that is put again renews its twin, after its own link.
+    if (await this.readCommitted(repository, of)) return;
+    const twinOf = current.value.twinOf.filter((digest) => digest !== of);
+    const { value } = current;
     try {
-      await this.write(repository, digest, current, { state: "deleted" });
-      return current.value as CommittedLink;
+      const next = twinOf.length > 0 ? { ...value, twinOf } : { state: "deleted" as const };
+      await this.write(repository, twin, current, next);
     } catch (error) {
-      if (error instanceof DocumentChanged) return this.delete(repository, digest);
-      throw error;
+      if (!(error instanceof DocumentChanged)) throw error;
+      await this.releaseTwin(repository, twin, of);
     }
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
-import type { Documents } from "../storage/document.ts";
+import { DocumentChanged, type Documents } from "../storage/document.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { layout } from "./layout.ts";
 import { PackageContentProtected, TagTaken } from "./registry-errors.ts";
@@ -23,6 +23,11 @@ export type Tag =
 export interface TagPage {
   readonly tags: readonly string[];
   readonly more: boolean;
+}
+
+interface NamedTag {
+  readonly tag: string;
+  readonly digest: Digest;
 }
 
 /** Tag documents are read this many at a time when a page is put together. */
@@ -42,14 +47,29 @@ export class Tags {
     return value?.state === "live" ? value.digest : undefined;
   }
 
-  /** The last accepted writer wins. @throws {PackageContentProtected} when a package owns the tag */
-  async write(repository: RepositoryName, tag: string, digest: Digest): Promise<void> {
+  /** @throws {PackageContentProtected} when a package owns the tag, for other content */
+  async refuseOfPackage(repository: RepositoryName, tag: string, digest: Digest): Promise<void> {
+    const document = await this.#documents.read<Tag>(layout.tag(repository, tag));
+    refuseOther(document?.value, tag, digest);
+  }
+
+  /**
+   * The last accepted writer wins.
+   *
+   * @param options.renew writes the tag even if it names the manifest already, so that a delete that
+   *                      has just read it fails
+   * @throws {PackageContentProtected} when a package owns the tag
+   */
+  async write(
+    repository: RepositoryName,
+    tag: string,
+    digest: Digest,
+    { renew = false }: { renew?: boolean } = {},
+  ): Promise<void> {
     await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
-      if (current?.state === "live") {
-        if (current.digest === digest) return undefined;
-        if (current.ofPackage) throw new PackageContentProtected(`tag ${tag}`);
-      }
-      return { state: "live", digest };
+      refuseOther(current, tag, digest);
+      if (current?.state !== "live" || current.digest !== digest) return { state: "live", digest };
+      return renew ? current : undefined;
     });
   }
 
@@ -72,54 +92,94 @@ export class Tags {
     return created;
   }
 
-  /**
-   * @param only the digest the tag must name; any by default
-   * @returns whether there was such a tag
-   */
-  async delete(repository: RepositoryName, tag: string, only?: Digest): Promise<boolean> {
-    let removed = false;
-    await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
-      removed = current?.state === "live" && (only === undefined || current.digest === only);
-      return removed ? { state: "deleted" } : undefined;
-    });
-    return removed;
+  /** Takes a tag away, whoever it belongs to. @returns whether there was one */
+  async delete(repository: RepositoryName, tag: string): Promise<boolean> {
+    return this.#remove(repository, tag, () => undefined);
   }
 
-  /** Whether publishing a package wrote the tag. */
-  async isOfPackage(repository: RepositoryName, tag: string): Promise<boolean> {
-    const value = (await this.#documents.read<Tag>(layout.tag(repository, tag)))?.value;
-    return value?.state === "live" && value.ofPackage === true;
+  /** @returns whether there was such a tag @throws {PackageContentProtected} */
+  async untag(repository: RepositoryName, tag: string): Promise<boolean> {
+    return this.#remove(repository, tag, (ofPackage) => {
+      if (ofPackage) throw new PackageContentProtected(`tag ${tag}`);
+    });
+  }
+
+  /**
+   * Takes away every tag that names a deleted manifest, except those of packages.
+   *
+   * @param isDeleted whether the manifest is still deleted
+   */
+  async dropNaming(
+    repository: RepositoryName,
+    digest: Digest,
+    isDeleted: () => Promise<boolean>,
+  ): Promise<void> {
+    for await (const found of this.#all(repository, "")) {
+      if (found.digest === digest) await this.#drop(repository, found.tag, digest, isDeleted);
+    }
   }
 
   /** Up to `limit` tags behind `last`, in byte order. */
   async list(repository: RepositoryName, last: string, limit: number): Promise<TagPage> {
     const tags: string[] = [];
-    for await (const tag of this.#all(repository, last)) {
+    for await (const { tag } of this.#all(repository, last)) {
       if (tags.length === limit) return { tags, more: true };
       tags.push(tag);
     }
     return { tags, more: false };
   }
 
-  /** Tags that name `digest`. */
-  async naming(repository: RepositoryName, digest: Digest): Promise<string[]> {
-    const tags: string[] = [];
-    for await (const tag of this.#all(repository, "")) {
-      if ((await this.read(repository, tag)) === digest) tags.push(tag);
-    }
-    return tags;
+  async #remove(
+    repository: RepositoryName,
+    tag: string,
+    check: (ofPackage: boolean) => void,
+  ): Promise<boolean> {
+    let removed = false;
+    await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
+      removed = current?.state === "live";
+      if (current?.state === "live") check(current.ofPackage ?? false);
+      return removed ? { state: "deleted" } : undefined;
+    });
+    return removed;
   }
 
-  async *#all(repository: RepositoryName, last: string): AsyncGenerator<string> {
+  async #drop(
+    repository: RepositoryName,
+    tag: string,
+    digest: Digest,
+    isDeleted: () => Promise<boolean>,
+  ): Promise<void> {
+    const document = await this.#documents.read<Tag>(layout.tag(repository, tag));
+    const { value } = document ?? {};
+    if (!document || value?.state !== "live" || value.digest !== digest || value.ofPackage) return;
+    // Read behind the tag: a manifest that is put again renews its tags, after its link.
+    if (!(await isDeleted())) return;
+    try {
+      await this.#documents.replace<Tag>(document, { value: { state: "deleted" } });
+    } catch (error) {
+      if (!(error instanceof DocumentChanged)) throw error;
+      await this.#drop(repository, tag, digest, isDeleted);
+    }
+  }
+
+  async *#all(repository: RepositoryName, last: string): AsyncGenerator<NamedTag> {
     const prefix = layout.tags(repository);
     let after = prefix + last;
     for (let more = true; more; ) {
       const page = await this.#store.list(prefix, { after, limit: readAhead });
       const names = page.keys.map((key) => key.slice(prefix.length));
-      const live = await Promise.all(names.map((name) => this.read(repository, name)));
-      yield* names.filter((_, position) => live[position] !== undefined);
+      const digests = await Promise.all(names.map((name) => this.read(repository, name)));
+      for (const [position, tag] of names.entries()) {
+        const digest = digests[position];
+        if (digest !== undefined) yield { tag, digest };
+      }
       after = page.keys.at(-1) ?? after;
       more = page.more;
     }
   }
+}
+
+function refuseOther(current: Tag | undefined, tag: string, digest: Digest): void {
+  if (current?.state !== "live" || !current.ofPackage || current.digest === digest) return;
+  throw new PackageContentProtected(`tag ${tag}`);
 }
