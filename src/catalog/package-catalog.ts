@@ -7,7 +7,9 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Digest } from "../oci/digest.ts";
+import { BlobUnknown } from "../oci/registry-error.ts";
 import { readBundle } from "../packages/bundle-reader.ts";
+import { checkPackageImages, type StoredContent } from "../packages/check-package-images.ts";
 import type { PackageAsset, PackageContent } from "../packages/package-content.ts";
 import { readPackageContent } from "../packages/read-package-content.ts";
 import { layout } from "../registry/layout.ts";
@@ -76,6 +78,7 @@ export class PackageCatalog implements Catalog {
     const content = await readPackageContent(root, (digest) =>
       blobs.bytes(digest, options.manifestLimit),
     );
+    await checkPackageImages(content, storedIn(blobs, options.manifestLimit));
     const { name, version } = content.definition;
     const publication = new PackagePublication(this.#registry, content);
     const added =
@@ -172,6 +175,20 @@ export class PackageCatalog implements Catalog {
     );
     return document?.value ?? emptyCatalog;
   }
+}
+
+function storedIn(blobs: Registry["blobs"], limit: number): StoredContent {
+  return {
+    read: (digest) => blobs.bytes(digest, limit),
+    sizeOf: async (digest) => {
+      const blob = await blobs.require(digest).catch(unlessUnknown);
+      return blob?.size;
+    },
+  };
+}
+
+function unlessUnknown(error: unknown): undefined {
+  if (!(error instanceof BlobUnknown)) throw error;
 }
 
 /** To whoever adds a package, a manifest without its content is an incomplete package. */

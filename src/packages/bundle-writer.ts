@@ -156,11 +156,15 @@ async function publish(partial: string, target: string): Promise<void> {
   }
 }
 
+/** Makes the new name durable. Windows cannot open directories, and needs no such thing. */
 async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
+  const handle = await open(directory, "r").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "EISDIR" || error.code === "EPERM") return undefined;
+    throw error;
+  });
   try {
-    await handle.sync();
+    await handle?.sync();
   } finally {
-    await handle.close();
+    await handle?.close();
   }
 }
