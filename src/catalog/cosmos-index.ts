@@ -43,7 +43,7 @@ export class CosmosIndex {
   /** @throws the catalogue's error when it never could be read */
   async file(variant: IndexVariant): Promise<IndexFile> {
     const { index } = await this.#current();
-    return index.file(variant);
+    return await index.file(variant);
   }
 
   /** @throws the catalogue's error when it never could be read */

@@ -5,13 +5,13 @@
  * that its reader may see. What a reader says of its DC/OS version counts only as far as it decides
  * between packages, so no stream of invented versions makes this grow.
  */
-import { setImmediate } from "node:timers/promises";
 import { digestOf } from "../oci/digest.ts";
 import { compareDcosVersions, type DcosVersion, parseDcosVersion } from "./dcos-version.ts";
 import { downgradeEntry } from "./entry-downgrade.ts";
 import { IndexFile, type RenderedEntry } from "./index-file.ts";
 import type { CatalogSnapshot, PublishedPackage } from "./package-record.ts";
 import { repositoryEntry, type ServedLocations } from "./repository-entry.ts";
+import { Turns } from "./turns.ts";
 
 export interface IndexVariant {
   /** The repository version that the reader understands. */
@@ -38,7 +38,6 @@ export interface LeftOut {
 }
 
 const keptFiles = 32;
-const renderedAtOnce = 16;
 
 export class IndexGeneration {
   readonly id: string;
@@ -50,6 +49,7 @@ export class IndexGeneration {
   readonly #minima: readonly DcosVersion[];
   readonly #files = new Map<string, IndexFile>();
   readonly #locations: ServedLocations;
+  #downgrading: Promise<void> | undefined;
 
   private constructor(
     id: string,
@@ -74,8 +74,9 @@ export class IndexGeneration {
     const known = previous ? previous.#byKey : new Map<string, Renderings>();
     const rendered: Renderings[] = [];
     const leftOut: LeftOut[] = [];
-    for (const [position, published] of [...packages].sort(byNameNewestFirst).entries()) {
-      if (position % renderedAtOnce === renderedAtOnce - 1) await setImmediate();
+    const turns = new Turns();
+    for (const published of [...packages].sort(byNameNewestFirst)) {
+      await turns.next();
       try {
         rendered.push(known.get(keyOf(published)) ?? render(published, locations));
       } catch (cause) {
@@ -90,8 +91,9 @@ export class IndexGeneration {
     return this.#packages.length;
   }
 
-  file(variant: IndexVariant): IndexFile {
+  async file(variant: IndexVariant): Promise<IndexFile> {
     const { repoVersion, packageName = "" } = variant;
+    if (repoVersion === 3) await this.#downgradeAll();
     const rank = this.#rank(variant.dcosVersion);
     const key = `${repoVersion} ${rank} ${packageName}`;
     const known = this.#files.get(key);
@@ -120,13 +122,24 @@ export class IndexGeneration {
       return limit !== undefined && compareDcosVersions(minimum, limit) <= 0;
     });
     return new IndexFile(
-      visible.map((one) => (repoVersion === 3 ? this.#downgraded(one) : one.current)),
+      visible.flatMap((one) => (repoVersion === 3 ? (one.downgraded ?? []) : one.current)),
     );
   }
 
-  #downgraded(one: Renderings): RenderedEntry {
-    one.downgraded ??= serialised(downgradeEntry(repositoryEntry(one.published, this.#locations)));
-    return one.downgraded;
+  /** Only 4.0 can be; done once, when the first reader of version 3 comes. */
+  #downgradeAll(): Promise<void> {
+    this.#downgrading ??= this.#downgradeEach();
+    return this.#downgrading;
+  }
+
+  async #downgradeEach(): Promise<void> {
+    const turns = new Turns();
+    for (const one of this.#packages) {
+      if (one.published.record.definition.packagingVersion !== "4.0") continue;
+      await turns.next();
+      const entry = repositoryEntry(one.published, this.#locations);
+      one.downgraded ??= serialised(downgradeEntry(entry));
+    }
   }
 }
 
