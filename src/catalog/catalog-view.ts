@@ -7,6 +7,7 @@
 import type { PackageAsset } from "../packages/package-content.ts";
 import { layout } from "../registry/layout.ts";
 import type { Document, Documents } from "../storage/document.ts";
+import { StoreUnavailable } from "../storage/store-error.ts";
 import { type CatalogValue, emptyCatalog } from "./catalog-document.ts";
 import type { CatalogSnapshot } from "./package-record.ts";
 import type { PackageRecords } from "./package-records.ts";
@@ -39,6 +40,8 @@ export class CatalogView {
   async #current(): Promise<View> {
     const document = await this.#documents.read(layout.catalog, this.#view?.document);
     if (this.#view && this.#view.document === document) return this.#view;
+    // Documents never go away: this is a lost disk, and not a registry without packages.
+    if (this.#view?.document && !document) throw new StoreUnavailable("the catalogue vanished");
     const view = await this.#project(document);
     this.#view = view;
     return view;

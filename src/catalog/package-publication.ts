@@ -2,7 +2,7 @@
  * Gives the images and documents of one package their place in the registry.
  *
  * Two steps: `prepare` makes everything readable by digest and listed nowhere, `name` makes tags. What
- * `name` created is taken back by `undo` when the package is not published.
+ * `name` made is taken back by `undo` when the package is not published and nobody else needs it.
  */
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -15,16 +15,17 @@ import { TagTaken } from "../registry/registry-errors.ts";
 import type { PackageRecord, ServedImage } from "./package-record.ts";
 import { servedImage } from "./served-names.ts";
 
-interface NamedTag {
+interface ClaimedTag {
   readonly repository: RepositoryName;
   readonly tag: string;
+  readonly claim: string;
 }
 
 export class PackagePublication {
   readonly #registry: Registry;
   readonly #content: PackageContent;
   readonly #images: readonly ServedImage[];
-  readonly #created: NamedTag[] = [];
+  readonly #claimed: ClaimedTag[] = [];
 
   constructor(registry: Registry, content: PackageContent) {
     this.#registry = registry;
@@ -55,8 +56,8 @@ export class PackagePublication {
   async name(): Promise<void> {
     for (const { repository: text, tag, descriptor } of this.#images) {
       const repository = parseRepositoryName(text);
-      const created = await this.#registry.tags.claim(repository, tag, descriptor.digest);
-      if (created) this.#created.push({ repository, tag });
+      const claim = await this.#registry.tags.claim(repository, tag, descriptor.digest);
+      if (claim !== undefined) this.#claimed.push({ repository, tag, claim });
     }
   }
 
@@ -69,8 +70,8 @@ export class PackagePublication {
 
   /** Best effort: the failure that led here is the one to report. */
   async undo(): Promise<void> {
-    const removals = this.#created.map(({ repository, tag }) =>
-      this.#registry.tags.delete(repository, tag),
+    const removals = this.#claimed.map(({ repository, tag, claim }) =>
+      this.#registry.tags.unclaim(repository, tag, claim),
     );
     await Promise.allSettled(removals);
   }

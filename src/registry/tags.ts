@@ -4,6 +4,7 @@
  * The last accepted writer wins. A tag is no root: a reader follows it to a manifest link, and a
  * tag whose link is gone reads as absent. Deleted tags stay as tombstones.
  */
+import { randomBytes } from "node:crypto";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
 import { DocumentChanged, type Documents } from "../storage/document.ts";
@@ -17,6 +18,8 @@ export type Tag =
       readonly digest: Digest;
       /** Written by publishing a package; changes with the package only. */
       readonly ofPackage?: boolean;
+      /** Names the last claim of a package. */
+      readonly claim?: string;
     }
   | { readonly state: "deleted" };
 
@@ -74,34 +77,46 @@ export class Tags {
   }
 
   /**
-   * Gives a tag to a package, for good.
+   * Gives a tag to a package. Packages share the names of their images, so a claim is written also
+   * when the tag is there already: whoever made it then cannot take it back any more.
    *
-   * @returns whether it is new
+   * @returns the claim if it made the tag
    * @throws {TagTaken} when it names something else
    */
-  async claim(repository: RepositoryName, tag: string, digest: Digest): Promise<boolean> {
-    let created = false;
+  async claim(
+    repository: RepositoryName,
+    tag: string,
+    digest: Digest,
+  ): Promise<string | undefined> {
+    const claim = randomBytes(9).toString("base64url");
+    let made = false;
     await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
-      created = current?.state !== "live";
+      made = current?.state !== "live";
       if (current?.state === "live" && current.digest !== digest) {
         throw new TagTaken(repository, tag);
       }
-      if (!created && current?.state === "live" && current.ofPackage) return undefined;
-      return { state: "live", digest, ofPackage: true };
+      return { state: "live", digest, ofPackage: true, claim };
     });
-    return created;
+    return made ? claim : undefined;
   }
 
-  /** Takes a tag away, whoever it belongs to. @returns whether there was one */
-  async delete(repository: RepositoryName, tag: string): Promise<boolean> {
-    return this.#remove(repository, tag, () => undefined);
+  /** Takes back a tag that `claim` made, unless another package has claimed it since. */
+  async unclaim(repository: RepositoryName, tag: string, claim: string): Promise<void> {
+    await this.#documents.update<Tag>(layout.tag(repository, tag), (current) =>
+      current?.state === "live" && current.claim === claim ? { state: "deleted" } : undefined,
+    );
   }
 
   /** @returns whether there was such a tag @throws {PackageContentProtected} */
   async untag(repository: RepositoryName, tag: string): Promise<boolean> {
-    return this.#remove(repository, tag, (ofPackage) => {
-      if (ofPackage) throw new PackageContentProtected(`tag ${tag}`);
+    let removed = false;
+    await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
+      removed = current?.state === "live";
+      if (current?.state !== "live") return undefined;
+      if (current.ofPackage) throw new PackageContentProtected(`tag ${tag}`);
+      return { state: "deleted" };
     });
+    return removed;
   }
 
   /**
@@ -127,20 +142,6 @@ export class Tags {
       tags.push(tag);
     }
     return { tags, more: false };
-  }
-
-  async #remove(
-    repository: RepositoryName,
-    tag: string,
-    check: (ofPackage: boolean) => void,
-  ): Promise<boolean> {
-    let removed = false;
-    await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
-      removed = current?.state === "live";
-      if (current?.state === "live") check(current.ofPackage ?? false);
-      return removed ? { state: "deleted" } : undefined;
-    });
-    return removed;
   }
 
   async #drop(
