@@ -5,6 +5,7 @@
 import { once } from "node:events";
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from "node:http";
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
+import { isIP } from "node:net";
 
 /** Where connections really go, and whom they trust. */
 export interface Network {
@@ -102,7 +103,8 @@ export async function open(
     headers: headers.flat(),
     setHost: false,
     agent: tls ? tlsAgent : plainAgent,
-    servername: url.hostname,
+    // Addresses are no server names: the JDK sends none for them, either.
+    ...(isIP(url.hostname) === 0 && { servername: url.hostname }),
     ...(ca !== undefined && { ca }),
   });
   asking.end();
