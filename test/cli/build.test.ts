@@ -239,6 +239,10 @@ describe("build", () => {
     assert.match(refused.stderr, /hint: .*--keep-url=server/);
     const { code, stderr } = await bench.build(["--keep-url=server"]);
     assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      /warning W145: asset "server" \(https:\/\/binaries\.example\.com\) is kept: services fetch from there/,
+    );
     const { content } = await open(await bench.bundle());
     assert.deepEqual(content.definition.resource?.assets?.uris, kept);
     assert.deepEqual(bench.origin.requests, []);

@@ -33,9 +33,16 @@ export function checkLocations(
   for (const reference of references) {
     const { kind, url, pointer } = reference;
     if (kind === "asset" && url === "") kept.add(pointer);
-    if (!kept.has(pointer)) findings.push(...check(reference, definition, place(pointer)));
+    else if (kept.has(pointer)) findings.push(keptUrl(reference, place(pointer)));
+    else findings.push(...check(reference, definition, place(pointer)));
   }
   return { kept, findings };
+}
+
+/** What the user asked for, said aloud: whoever installs the package has to make it reachable. */
+function keptUrl(reference: FileReference, place: FindingPlace): Finding {
+  const message = `${nameOf(reference)} (${printableUrl(reference.url)}) is kept: services fetch from there, not from the registry`;
+  return { ...place, severity: "warning", code: "W145", message };
 }
 
 function findKept(references: readonly FileReference[], key: string): FileReference {
