@@ -3,11 +3,14 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { describeBytes } from "../../src/oci/descriptor.ts";
 import { digestOf, hexOf } from "../../src/oci/digest.ts";
+import { mediaType } from "../../src/oci/media-type.ts";
 import { CertificateAuthority } from "../fixtures/certificate-authority.ts";
 import { amd64, arm64, makeImage, makeIndex } from "../fixtures/image.ts";
 import { endlessRedirect, htmlPage, redirectTo } from "../fixtures/origin.ts";
 import { makeTestPackage, type TestPackage } from "../fixtures/package-directory.ts";
+import { makeZip } from "../fixtures/zip-archive.ts";
 import { BuildBench, open } from "./build-bench.ts";
 
 const authority = new CertificateAuthority("Build root");
@@ -298,7 +301,7 @@ describe("build", () => {
       `definition.json:1:169: error E142: asset "gone": ${downloads}/gone.zip: HTTP 404 Not Found [at /resource/assets/uris/gone]`,
       `asset "downgraded": ${downloads}/html-redirect: redirected to http`,
       `asset "endless": ${downloads}/endless: more than 10 redirects`,
-      `error E142: asset "empty": is empty`,
+      `asset "empty": ${downloads}/empty.zip: the file is empty`,
       'error E140: asset "local": no such file: missing.zip',
       'error E148: image "acme/missing:1": not found in registry-1.docker.io (or it needs a login)',
       "error E143: CLI binary for linux (x86-64): SHA-256 does not match: expected 0000…0000, downloaded file has ",
@@ -325,6 +328,41 @@ describe("build", () => {
     const { code, stderr } = await bench.build();
     assert.equal(code, 1);
     assert.match(stderr, /E144: CLI binary for windows .*the file is not a zip archive/);
+  });
+
+  it("warns of executables that are archives and of zstd layers; --strict refuses them", async () => {
+    const zip = makeZip([{ path: "x", content: "x" }]);
+    bench.origin.serve(`${downloads}/dcos-x`, zip);
+    const binary = { contentHash: [{ algo: "sha256", value: hexOf(digestOf(zip)) }] };
+    const image = await makeImage({ format: "oci", layers: [[{ path: "x", content: "x" }]] });
+    const { digest } = image.descriptor;
+    const manifest = Buffer.from(
+      String(image.contents.get(digest)?.bytes).replace("tar+gzip", "tar+zstd"),
+    );
+    const contents = new Map(image.contents);
+    const descriptor = describeBytes(mediaType.ociManifest, manifest);
+    contents.set(descriptor.digest, { descriptor, bytes: manifest });
+    bench.origin.registry("quay.io").add({ descriptor, contents }, "acme/db", "1");
+    await bench.define({
+      resource: {
+        assets: { container: { docker: { db: "quay.io/acme/db:1" } } },
+        cli: {
+          binaries: {
+            linux: { "x86-64": { ...binary, kind: "executable", url: `${downloads}/dcos-x` } },
+          },
+        },
+      },
+    });
+    const strict = await bench.build(["--strict"]);
+    assert.equal(strict.code, 1);
+    assert.match(strict.stderr, /error W144/);
+    const { code, stderr } = await bench.build();
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /warning W144: CLI binary for linux \(x86-64\): kind is "executable" but/);
+    assert.match(
+      stderr,
+      /warning W148: image "quay\.io\/acme\/db:1" has layers compressed with zstd/,
+    );
   });
 
   it("refuses an image that is not for the platform, and says what there is", async () => {

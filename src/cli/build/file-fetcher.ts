@@ -32,6 +32,8 @@ export interface FileFetcherOptions {
 export interface FetchedFile {
   readonly reference: FileReference;
   readonly asset: SourcedAsset;
+  /** What is doubtful about a CLI binary (W144). */
+  readonly note?: string;
 }
 
 interface Content extends Downloaded {
@@ -56,8 +58,11 @@ export class FileFetcher {
       throw new FileProblem(reference, "E145", "names no file");
     }
     const content = await this.#content(reference, location);
-    if (content.size === 0) throw new FileProblem(reference, "E142", "is empty");
-    await checkBinary(reference, content);
+    if (content.size === 0) {
+      const shown = printableUrl(reference.url);
+      throw new FileProblem(reference, "E142", `${shown}: the file is empty`);
+    }
+    const note = await checkBinary(reference, content);
     const { digest, size } = content;
     const asset = {
       digest,
@@ -66,7 +71,7 @@ export class FileFetcher {
       mediaType: mediaTypeOf(location.name),
       source: sourceOf(reference.url),
     };
-    return { reference, asset };
+    return { reference, asset, ...(note !== undefined && { note }) };
   }
 
   /** Content that was fetched before. */
@@ -143,9 +148,13 @@ function describe(error: unknown, reference: FileReference, location: Located): 
   return new FileProblem(reference, "E140", `${reason}: ${shown}`, { cause: error });
 }
 
-async function checkBinary(reference: FileReference, content: Content): Promise<void> {
+/** @returns what is doubtful @throws {FileProblem} */
+async function checkBinary(
+  reference: FileReference,
+  content: Content,
+): Promise<string | undefined> {
   const { binary, url } = reference;
-  if (binary === undefined) return;
+  if (binary === undefined) return undefined;
   const actual = hexOf(content.digest);
   const expected = binary.contentHash.map(({ value }) => value.toLowerCase());
   const wrong = expected.find((value) => value !== actual);
@@ -158,14 +167,28 @@ async function checkBinary(reference: FileReference, content: Content): Promise<
       `if you trust it, put the new hash into resource.json: ${actual}`;
     throw new FileProblem(reference, "E143", message, { hint });
   }
-  if (binary.kind !== "zip") return;
+  return checkKind(reference, binary.kind, await isArchive(content));
+}
+
+function checkKind(
+  reference: FileReference,
+  kind: "executable" | "zip",
+  archive: boolean,
+): string | undefined {
+  if (kind === "zip" && !archive) {
+    throw new FileProblem(reference, "E144", 'kind is "zip" but the file is not a zip archive');
+  }
+  if (kind === "zip" || !archive) return undefined;
+  return 'kind is "executable" but the file is a zip archive, which DC/OS 1.13 and later unpack';
+}
+
+async function isArchive(content: Content): Promise<boolean> {
   const file = await content.openFile();
   try {
-    if (await isZip(file, content.size)) return;
+    return await isZip(file, content.size);
   } finally {
     await file.close();
   }
-  throw new FileProblem(reference, "E144", 'kind is "zip" but the file is not a zip archive');
 }
 
 function short(hex: string): string {

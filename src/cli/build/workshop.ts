@@ -10,11 +10,12 @@ import { ImageSource } from "../images/image-source.ts";
 import { parsePlatform } from "../images/platform.ts";
 import { printLine } from "../print.ts";
 import { createProgress, type Progress } from "../progress.ts";
+import { printWarnings } from "../report-findings.ts";
 import type { BuildOptions } from "./build-options.ts";
+import type { BuildReport, BuildRequest } from "./build-request.ts";
 import { FileFetcher } from "./file-fetcher.ts";
 import { ImageFetcher } from "./image-fetcher.ts";
 import { Limiter } from "./limiter.ts";
-import type { BuildReport, BuildRequest } from "./package-builder.ts";
 
 export interface Workshop extends Omit<BuildRequest, "definition" | "place" | "kept"> {
   readonly report: BuildReport;
@@ -74,8 +75,10 @@ function equip({ options, context, places, client, cache, platform }: Equipment)
     cache,
     limiter,
     concurrency,
+    strict: options.strict ?? false,
     signal,
     report: {
+      warn: (findings) => printWarnings(findings, context),
       line: (text) => {
         if (!options.json && !isQuiet(context)) printLine(context.terminal, text);
       },
