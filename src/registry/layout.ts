@@ -8,6 +8,7 @@
  * session/<2>/<session>                   document  upload session: open | committing | closed
  * link/<repository>/<alg>-<hex>           document  manifest link: pending | committed | deleted
  * tag/<repository>/<tag>                  document  tag: a digest, or deleted
+ * tag/<repository>/<tag>!<random>         document  hint that the tag in front of it may be deleted
  * referrer/<repository>/<subject>/<alg>-<hex>  document  descriptor of a manifest with that subject
  * repo/<repository>                       document  the repository has, or had, manifests
  * hidden/<repository>                     document  blobs deleted through this repository
@@ -32,11 +33,16 @@ export const layout = {
     `link/${segment(repository)}/${flat(digest)}`,
   tags: (repository: RepositoryName): string => `tag/${segment(repository)}/`,
   tag: (repository: RepositoryName, tag: string): string => `tag/${segment(repository)}/${tag}`,
+  newTagHint: (repository: RepositoryName, tag: string): string =>
+    `tag/${segment(repository)}/${tag}!${random()}`,
   referrers: (repository: RepositoryName, subject: Digest): string =>
     `referrer/${segment(repository)}/${flat(subject)}/`,
   referrer: (repository: RepositoryName, subject: Digest, digest: Digest): string =>
     `referrer/${segment(repository)}/${flat(subject)}/${flat(digest)}`,
+  tagsAfter: (repository: RepositoryName, last: string): string =>
+    `tag/${segment(repository)}/${printable(last)}`,
   repositories: "repo/",
+  repositoriesAfter: (last: string): string => `repo/${printable(last).replaceAll("/", "!")}`,
   repository: (repository: RepositoryName): string => `repo/${segment(repository)}`,
   hidden: (repository: RepositoryName): string => `hidden/${segment(repository)}`,
   package: (digest: Digest): string => `package/${hexOf(digest).slice(0, 2)}/${hexOf(digest)}`,
@@ -65,6 +71,11 @@ function flat(digest: Digest): string {
 
 function segment(repository: RepositoryName): string {
   return repository.replaceAll("/", "!");
+}
+
+/** Positions in a listing are any text; where a store could not take it, it sorts in front or behind. */
+function printable(position: string): string {
+  return position.replace(/[^\x20-\x7e].*$/su, (rest) => (rest < " " ? " " : "~"));
 }
 
 function random(): string {

@@ -44,12 +44,13 @@ export class RepositoryIndex {
     return here;
   }
 
-  /** Up to `limit` names behind `last`; `/` sorts before every other character. */
-  async list(
-    last: RepositoryName | undefined,
-    limit: number,
-  ): Promise<{ names: RepositoryName[]; more: boolean }> {
-    const after = last ? layout.repository(last) : "";
+  /**
+   * Up to `limit` names behind `last`; `/` sorts before every other character.
+   *
+   * @param last any text; the page starts behind where it stands in that order
+   */
+  async list(last: string, limit: number): Promise<{ names: RepositoryName[]; more: boolean }> {
+    const after = last === "" ? "" : layout.repositoriesAfter(last);
     const page = await this.#store.list(layout.repositories, { after, limit });
     return { names: page.keys.map(repositoryOfKey), more: page.more };
   }

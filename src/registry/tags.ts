@@ -2,38 +2,46 @@
  * Tags: one document each, so that two writers of different tags never meet.
  *
  * The last accepted writer wins. A tag is no root: a reader follows it to a manifest link, and a
- * tag whose link is gone reads as absent. Deleted tags stay as tombstones.
+ * tag whose link is gone reads as absent. Deleted tags stay as tombstones; before a tag is deleted a
+ * hint is put behind its name, so a listing reads only the few documents that have one.
  */
 import { randomBytes } from "node:crypto";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
-import { DocumentChanged, type Documents } from "../storage/document.ts";
+import { type Document, DocumentChanged, type Documents } from "../storage/document.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { layout } from "./layout.ts";
 import { PackageContentProtected, TagTaken } from "./registry-errors.ts";
+import { type ListedTag, listTagNames } from "./tag-names.ts";
+
+interface LiveTag {
+  readonly state: "live";
+  readonly digest: Digest;
+  /** Written by publishing a package; changes with the package only. */
+  readonly ofPackage?: boolean;
+  /** Names the last claim of a package. */
+  readonly claim?: string;
+}
 
 export type Tag =
+  | LiveTag
   | {
-      readonly state: "live";
-      readonly digest: Digest;
-      /** Written by publishing a package; changes with the package only. */
-      readonly ofPackage?: boolean;
-      /** Names the last claim of a package. */
-      readonly claim?: string;
-    }
-  | { readonly state: "deleted" };
+      readonly state: "deleted";
+      /** Key of the hint that belongs to this tombstone alone. */
+      readonly hint: string;
+    };
 
 export interface TagPage {
   readonly tags: readonly string[];
   readonly more: boolean;
 }
 
-interface NamedTag {
-  readonly tag: string;
-  readonly digest: Digest;
+export interface TagWrite {
+  /** Write the tag even if it names the manifest already, so that a delete that has just read it fails. */
+  readonly renew?: boolean;
 }
 
-/** Tag documents are read this many at a time when a page is put together. */
+/** Tag documents are read this many at a time. */
 const readAhead = 64;
 
 export class Tags {
@@ -46,30 +54,22 @@ export class Tags {
   }
 
   async read(repository: RepositoryName, tag: string): Promise<Digest | undefined> {
-    const value = (await this.#documents.read<Tag>(layout.tag(repository, tag)))?.value;
-    return value?.state === "live" ? value.digest : undefined;
+    return liveIn(await this.#read(repository, tag))?.digest;
   }
 
   /** @throws {PackageContentProtected} when a package owns the tag, for other content */
   async refuseOfPackage(repository: RepositoryName, tag: string, digest: Digest): Promise<void> {
-    const document = await this.#documents.read<Tag>(layout.tag(repository, tag));
-    refuseOther(document?.value, tag, digest);
+    refuseOther((await this.#read(repository, tag))?.value, tag, digest);
   }
 
-  /**
-   * The last accepted writer wins.
-   *
-   * @param options.renew writes the tag even if it names the manifest already, so that a delete that
-   *                      has just read it fails
-   * @throws {PackageContentProtected} when a package owns the tag
-   */
+  /** The last accepted writer wins. @throws {PackageContentProtected} when a package owns the tag */
   async write(
     repository: RepositoryName,
     tag: string,
     digest: Digest,
-    { renew = false }: { renew?: boolean } = {},
+    { renew = false }: TagWrite = {},
   ): Promise<void> {
-    await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
+    await this.#put(repository, tag, (current) => {
       refuseOther(current, tag, digest);
       if (current?.state !== "live" || current.digest !== digest) return { state: "live", digest };
       return renew ? current : undefined;
@@ -90,7 +90,7 @@ export class Tags {
   ): Promise<string | undefined> {
     const claim = randomBytes(9).toString("base64url");
     let made = false;
-    await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
+    await this.#put(repository, tag, (current) => {
       made = current?.state !== "live";
       if (current?.state === "live" && current.digest !== digest) {
         throw new TagTaken(repository, tag);
@@ -102,25 +102,20 @@ export class Tags {
 
   /** Takes back a tag that `claim` made, unless another package has claimed it since. */
   async unclaim(repository: RepositoryName, tag: string, claim: string): Promise<void> {
-    await this.#documents.update<Tag>(layout.tag(repository, tag), (current) =>
-      current?.state === "live" && current.claim === claim ? { state: "deleted" } : undefined,
-    );
+    await this.#delete(repository, tag, (current) => current.claim === claim);
   }
 
   /** @returns whether there was such a tag @throws {PackageContentProtected} */
-  async untag(repository: RepositoryName, tag: string): Promise<boolean> {
-    let removed = false;
-    await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
-      removed = current?.state === "live";
-      if (current?.state !== "live") return undefined;
-      if (current.ofPackage) throw new PackageContentProtected(`tag ${tag}`);
-      return { state: "deleted" };
+  untag(repository: RepositoryName, tag: string): Promise<boolean> {
+    return this.#delete(repository, tag, ({ ofPackage }) => {
+      if (ofPackage) throw new PackageContentProtected(`tag ${tag}`);
+      return true;
     });
-    return removed;
   }
 
   /**
-   * Takes away every tag that names a deleted manifest, except those of packages.
+   * Takes away every tag that names a deleted manifest, except those of packages. Reads every tag of
+   * the repository.
    *
    * @param isDeleted whether the manifest is still deleted
    */
@@ -129,55 +124,97 @@ export class Tags {
     digest: Digest,
     isDeleted: () => Promise<boolean>,
   ): Promise<void> {
-    for await (const found of this.#all(repository, "")) {
-      if (found.digest === digest) await this.#drop(repository, found.tag, digest, isDeleted);
+    for await (const found of this.#names(repository, "", readAhead)) {
+      const named = await Promise.all(found.map(({ tag }) => this.read(repository, tag)));
+      for (const { tag } of found.filter((_, at) => named[at] === digest)) {
+        // Asked behind the tag: a manifest that is put again renews its tags, after its link.
+        await this.#delete(
+          repository,
+          tag,
+          async (current) =>
+            current.digest === digest && !current.ofPackage && (await isDeleted()),
+        );
+      }
     }
   }
 
-  /** Up to `limit` tags behind `last`, in byte order. */
+  /**
+   * Up to `limit` tags behind `last`, in byte order. Costs one listing, and a read for each tag that
+   * was deleted or is just being deleted.
+   *
+   * @param last any text; the page starts behind where it stands in the order
+   */
   async list(repository: RepositoryName, last: string, limit: number): Promise<TagPage> {
     const tags: string[] = [];
-    for await (const { tag } of this.#all(repository, last)) {
-      if (tags.length === limit) return { tags, more: true };
-      tags.push(tag);
+    for await (const found of this.#names(repository, last, limit + 1)) {
+      for (const tag of await this.#live(repository, found)) {
+        if (tags.length === limit) return { tags, more: true };
+        tags.push(tag);
+      }
     }
     return { tags, more: false };
   }
 
-  async #drop(
+  #names(repository: RepositoryName, last: string, ahead: number): AsyncGenerator<ListedTag[]> {
+    const after = layout.tagsAfter(repository, last);
+    return listTagNames(this.#store, layout.tags(repository), after, ahead);
+  }
+
+  async #live(repository: RepositoryName, found: readonly ListedTag[]): Promise<string[]> {
+    const dead = new Set<string>();
+    const doubtful = found.filter(({ hinted }) => hinted);
+    for (let start = 0; start < doubtful.length; start += readAhead) {
+      const some = doubtful.slice(start, start + readAhead);
+      const named = await Promise.all(some.map(({ tag }) => this.read(repository, tag)));
+      for (const [at, { tag }] of some.entries()) if (named[at] === undefined) dead.add(tag);
+    }
+    return found.filter(({ tag }) => !dead.has(tag)).map(({ tag }) => tag);
+  }
+
+  /** Writes a tag. The hint of the tombstone that it replaces has no meaning any more. */
+  async #put(
     repository: RepositoryName,
     tag: string,
-    digest: Digest,
-    isDeleted: () => Promise<boolean>,
+    change: (current: Tag | undefined) => Tag | undefined,
   ): Promise<void> {
-    const document = await this.#documents.read<Tag>(layout.tag(repository, tag));
-    const { value } = document ?? {};
-    if (!document || value?.state !== "live" || value.digest !== digest || value.ofPackage) return;
-    // Read behind the tag: a manifest that is put again renews its tags, after its link.
-    if (!(await isDeleted())) return;
-    try {
-      await this.#documents.replace<Tag>(document, { value: { state: "deleted" } });
-    } catch (error) {
-      if (!(error instanceof DocumentChanged)) throw error;
-      await this.#drop(repository, tag, digest, isDeleted);
+    let replaced: Tag | undefined;
+    const written = await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
+      replaced = current;
+      return change(current);
+    });
+    if (liveIn(written) && replaced?.state === "deleted") {
+      await this.#documents.remove(replaced.hint);
     }
   }
 
-  async *#all(repository: RepositoryName, last: string): AsyncGenerator<NamedTag> {
-    const prefix = layout.tags(repository);
-    let after = prefix + last;
-    for (let more = true; more; ) {
-      const page = await this.#store.list(prefix, { after, limit: readAhead });
-      const names = page.keys.map((key) => key.slice(prefix.length));
-      const digests = await Promise.all(names.map((name) => this.read(repository, name)));
-      for (const [position, tag] of names.entries()) {
-        const digest = digests[position];
-        if (digest !== undefined) yield { tag, digest };
-      }
-      after = page.keys.at(-1) ?? after;
-      more = page.more;
+  /** @returns whether it was deleted; what `may` refuses stays as it is */
+  async #delete(
+    repository: RepositoryName,
+    tag: string,
+    may: (current: LiveTag) => boolean | Promise<boolean>,
+  ): Promise<boolean> {
+    const document = await this.#read(repository, tag);
+    const current = liveIn(document);
+    if (!document || !current || !(await may(current))) return false;
+    const hint = layout.newTagHint(repository, tag);
+    await this.#documents.create(hint, { value: {} });
+    try {
+      await this.#documents.replace<Tag>(document, { value: { state: "deleted", hint } });
+      return true;
+    } catch (error) {
+      if (!(error instanceof DocumentChanged)) throw error; // deleted or not: the hint does no harm
+      await this.#documents.remove(hint);
+      return this.#delete(repository, tag, may);
     }
   }
+
+  #read(repository: RepositoryName, tag: string): Promise<Document<Tag> | undefined> {
+    return this.#documents.read<Tag>(layout.tag(repository, tag));
+  }
+}
+
+function liveIn(document: Document<Tag> | undefined): LiveTag | undefined {
+  return document?.value.state === "live" ? document.value : undefined;
 }
 
 function refuseOther(current: Tag | undefined, tag: string, digest: Digest): void {

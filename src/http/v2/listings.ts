@@ -1,7 +1,6 @@
 /** Lists: tags, repositories, referrers, page by page (distribution-spec 1.1, end-8 and end-12). */
 import { isDigest, parseDigest } from "../../oci/digest.ts";
 import { mediaType } from "../../oci/media-type.ts";
-import { isRepositoryName, isTag } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import { NameUnknown } from "../../registry/registry-errors.ts";
 import { answerJson, type Exchange } from "./exchange.ts";
@@ -18,8 +17,7 @@ export async function listTags(exchange: Exchange): Promise<void> {
   const { registry, repository, query } = exchange;
   if (!(await registry.repositories.has(repository))) throw new NameUnknown(repository);
   const limit = pageSize(query);
-  const last = query.get("last") ?? "";
-  const { tags, more } = await registry.tags.list(repository, isTag(last) ? last : "", limit);
+  const { tags, more } = await registry.tags.list(repository, query.get("last") ?? "", limit);
   const next = more ? nextLink(`/v2/${repository}/tags/list`, query, tags.at(-1), limit) : {};
   answerJson(exchange, { name: repository, tags }, next);
 }
@@ -29,9 +27,7 @@ export async function listRepositories(
 ): Promise<void> {
   const { registry, query } = exchange;
   const limit = pageSize(query);
-  const last = query.get("last") ?? "";
-  const from = isRepositoryName(last) ? last : undefined;
-  const { names, more } = await registry.repositories.list(from, limit);
+  const { names, more } = await registry.repositories.list(query.get("last") ?? "", limit);
   const next = more ? nextLink("/v2/_catalog", query, names.at(-1), limit) : {};
   answerJson(exchange, { repositories: names }, next);
 }
@@ -63,7 +59,8 @@ export async function listReferrers(exchange: Exchange, digestText: string): Pro
 function pageSize(query: URLSearchParams): number {
   const text = query.get("n");
   if (text === null) return defaultPage;
-  if (!/^\d{1,15}$/.test(text)) throw new PageSizeInvalid("n is a number of entries", { n: text });
+  if (!/^\d+$/.test(text))
+    throw new PageSizeInvalid("n is a number of entries", { n: text.slice(0, 100) });
   return Math.min(Number(text), largestPage);
 }
 
