@@ -11,6 +11,7 @@ import type { RepositoryName } from "../oci/reference.ts";
 import { ManifestInvalid, ManifestUnknown } from "../oci/registry-error.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { type Closure, closureOf } from "./closure.ts";
+import { type Condition, checkTag, writeTagIf } from "./conditional-tag.ts";
 import type { HiddenBlobs } from "./hidden-blobs.ts";
 import { putItself, twinOf } from "./link-role.ts";
 import type { CommittedLink, ManifestLinks } from "./manifest-link.ts";
@@ -48,6 +49,8 @@ export class Manifests {
   /**
    * Stores a manifest and, with it, tags. Returns when all of it is durable and visible.
    *
+   * @param condition asked about each tag; between its answer and the write nobody moves the tag
+   * @returns what the manifest keeps alive
    * @throws {ManifestBlobUnknown} when config, layers or their like are not here; nothing is visible
    * @throws {PackageContentProtected} when a tag belongs to a package; nothing is visible
    */
@@ -55,12 +58,20 @@ export class Manifests {
     repository: RepositoryName,
     manifest: Manifest,
     tags: readonly string[] = [],
-  ): Promise<void> {
+    condition?: Condition,
+  ): Promise<Closure> {
     const { digest } = manifest;
-    for (const tag of tags) await this.#parts.tags.refuseOfPackage(repository, tag, digest);
-    const renew = await this.link(repository, manifest);
+    for (const tag of tags) {
+      await this.#parts.tags.refuseOfPackage(repository, tag, digest);
+      if (condition) await checkTag(this.#parts, repository, tag, condition);
+    }
+    const { appeared: renew, closure } = await this.#link(repository, manifest, false);
     await this.#parts.repositories.add(repository);
-    for (const tag of tags) await this.#parts.tags.write(repository, tag, digest, { renew });
+    for (const tag of tags) {
+      if (condition) await writeTagIf(condition, this.#parts, repository, tag, digest, { renew });
+      else await this.#parts.tags.write(repository, tag, digest, { renew });
+    }
+    return closure;
   }
 
   /**
@@ -75,6 +86,14 @@ export class Manifests {
     manifest: Manifest,
     { ofPackage = false }: { ofPackage?: boolean } = {},
   ): Promise<boolean> {
+    return (await this.#link(repository, manifest, ofPackage)).appeared;
+  }
+
+  async #link(
+    repository: RepositoryName,
+    manifest: Manifest,
+    ofPackage: boolean,
+  ): Promise<{ appeared: boolean; closure: Closure }> {
     const twin = schema2Twin(manifest);
     const closure = await this.closure(manifest);
     const role = putItself({ ofPackage, ...(twin && { twin: twin.digest }) });
@@ -86,7 +105,7 @@ export class Manifests {
     }
     await this.#parts.referrers.add(repository, manifest);
     await this.#parts.hidden.reveal(repository, closure.required);
-    return appeared;
+    return { appeared, closure };
   }
 
   /** What `manifest` keeps alive, as far as it is here. @throws {ManifestInvalid} */
@@ -108,13 +127,19 @@ export class Manifests {
     throw unknown(repository, "digest" in reference ? reference.digest : reference.tag);
   }
 
+  /** The same digest when readers find a manifest by it, else undefined. */
+  async visible(repository: RepositoryName, digest: Digest): Promise<Digest | undefined> {
+    return (await this.#parts.links.readCommitted(repository, digest)) && digest;
+  }
+
   /** The manifest's bytes as they came in. */
   bytes(digest: Digest): Promise<Buffer> {
     return this.#parts.blobs.bytes(digest, this.#parts.manifestLimit);
   }
 
   /**
-   * Makes the manifest disappear at once, then every tag that names it.
+   * Makes the manifest disappear at once, then every tag that names it. Repeated, it completes what
+   * an earlier call that broke off has left.
    *
    * @throws {ManifestUnknown}
    * @throws {PackageContentProtected}
@@ -122,13 +147,16 @@ export class Manifests {
   async delete(repository: RepositoryName, digest: Digest): Promise<void> {
     const { links, tags } = this.#parts;
     const removed = await links.delete(repository, digest);
-    if (!removed) throw unknown(repository, digest);
-    if (removed.twin) await links.releaseTwin(repository, removed.twin, digest);
+    if (!removed && (await links.read(repository, digest)) === undefined) {
+      throw unknown(repository, digest);
+    }
+    if (removed?.twin) await links.releaseTwin(repository, removed.twin, digest);
     await tags.dropNaming(
       repository,
       digest,
       async () => (await links.readCommitted(repository, digest)) === undefined,
     );
+    if (!removed) throw unknown(repository, digest);
   }
 
   /** Takes one tag away; the manifest stays. @throws {ManifestUnknown | PackageContentProtected} */

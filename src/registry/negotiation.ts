@@ -10,6 +10,7 @@ import { isIndexType, mediaType } from "../oci/media-type.ts";
 import type { RepositoryName } from "../oci/reference.ts";
 import { ManifestUnknown } from "../oci/registry-error.ts";
 import type { FoundManifest, Manifests } from "./manifests.ts";
+import { unknownToSchema2 } from "./schema2-twin.ts";
 
 const defaultPlatform = { os: "linux", architecture: "amd64" } as const;
 const maximumDepth = 4;
@@ -31,10 +32,17 @@ export async function negotiate(
   if (link.twin && accepts(mediaType.dockerManifest)) {
     return manifests.find(repository, { digest: link.twin });
   }
-  throw new ManifestUnknown(
-    `${stored.digest} is ${link.mediaType}, which the client does not accept, and has no equivalent that it does`,
-    { digest: stored.digest, mediaType: link.mediaType },
-  );
+  throw new ManifestUnknown(await refusal(manifests, stored), {
+    digest: stored.digest,
+    mediaType: link.mediaType,
+  });
+}
+
+async function refusal(manifests: Manifests, { digest, link }: FoundManifest): Promise<string> {
+  const what = `${digest} is ${link.mediaType}, which the client does not accept`;
+  const types = unknownToSchema2(parseManifest(await manifests.bytes(digest), link.mediaType));
+  if (types.length === 0) return `${what}, and has no equivalent that it does`;
+  return `${what}; there is no Docker schema 2 form of it, because that does not know ${types.join(", ")}: push the image with gzip layers`;
 }
 
 async function platformChild(

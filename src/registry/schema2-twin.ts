@@ -37,6 +37,17 @@ export function schema2Twin(manifest: Manifest): ImageManifest | undefined {
   return twin.kind === "manifest" ? twin : undefined;
 }
 
+/**
+ * What keeps an OCI image from having a twin: media types of its layers, each once. Empty for what
+ * has one, and for what is no image at all.
+ */
+export function unknownToSchema2(manifest: Manifest): readonly string[] {
+  if (manifest.kind !== "manifest" || manifest.mediaType !== mediaType.ociManifest) return [];
+  if (mapped[manifest.config.mediaType] !== mediaType.dockerConfig) return [];
+  const types = manifest.layers.map((layer) => layer.mediaType);
+  return [...new Set(types.filter((type) => mapped[type] === undefined))];
+}
+
 function map({ mediaType: type, size, digest, urls }: Descriptor): object | undefined {
   const target = mapped[type];
   if (target === undefined) return undefined;

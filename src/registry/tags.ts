@@ -8,6 +8,7 @@
 import { randomBytes } from "node:crypto";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
+import { RegistryError } from "../oci/registry-error.ts";
 import { type Document, DocumentChanged, type Documents } from "../storage/document.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { layout } from "./layout.ts";
@@ -39,6 +40,16 @@ export interface TagPage {
 export interface TagWrite {
   /** Write the tag even if it names the manifest already, so that a delete that has just read it fails. */
   readonly renew?: boolean;
+  /** What the tag must name; undefined for a tag that must not be there. Left out: anything. */
+  readonly expected?: Digest | undefined;
+}
+
+/** The tag names something else than its writer took for granted. */
+export class TagMoved extends RegistryError {
+  readonly code = "CONFLICT";
+  constructor(tag: string) {
+    super(`tag ${tag} was moved by another writer`, { tag });
+  }
 }
 
 /** Tag documents are read this many at a time. */
@@ -62,17 +73,24 @@ export class Tags {
     refuseOther((await this.#read(repository, tag))?.value, tag, digest);
   }
 
-  /** The last accepted writer wins. @throws {PackageContentProtected} when a package owns the tag */
+  /**
+   * The last accepted writer wins.
+   *
+   * @throws {PackageContentProtected} when a package owns the tag
+   * @throws {TagMoved} when it does not name what is expected
+   */
   async write(
     repository: RepositoryName,
     tag: string,
     digest: Digest,
-    { renew = false }: TagWrite = {},
+    how: TagWrite = {},
   ): Promise<void> {
     await this.#put(repository, tag, (current) => {
+      const named = current?.state === "live" ? current.digest : undefined;
+      if ("expected" in how && named !== how.expected) throw new TagMoved(tag);
       refuseOther(current, tag, digest);
-      if (current?.state !== "live" || current.digest !== digest) return { state: "live", digest };
-      return renew ? current : undefined;
+      if (named !== digest) return { state: "live", digest };
+      return how.renew ? current : undefined;
     });
   }
 
@@ -131,8 +149,7 @@ export class Tags {
         await this.#delete(
           repository,
           tag,
-          async (current) =>
-            current.digest === digest && !current.ofPackage && (await isDeleted()),
+          async (current) => current.digest === digest && !current.ofPackage && (await isDeleted()),
         );
       }
     }

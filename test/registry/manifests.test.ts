@@ -54,7 +54,7 @@ describeRegistry("manifests", (tested) => {
       assert.ok((await there.manifests.bytes(found.digest)).equals(image.manifest.bytes));
     }
     assert.deepEqual((await there.tags.list(repository, "", 10)).tags, ["latest", "v1"]);
-    assert.deepEqual((await there.repositories.list(undefined, 10)).names, [repository]);
+    assert.deepEqual((await there.repositories.list("", 10)).names, [repository]);
   });
 
   it("refuses a manifest whose config or layers are not here, and shows nothing", async () => {
@@ -344,7 +344,7 @@ describeRegistry("manifests of a package", (tested) => {
     const { here } = tested();
     await pushParts(here, image);
     await here.manifests.link(repository, image.manifest, { ofPackage: true });
-    assert.deepEqual((await here.repositories.list(undefined, 10)).names, []);
+    assert.deepEqual((await here.repositories.list("", 10)).names, []);
     assert.equal((await here.manifests.find(repository, { digest })).digest, digest);
   });
 

@@ -1,6 +1,6 @@
 /** Manifests: GET, HEAD, PUT, DELETE (distribution-spec 1.1, end-3, end-7, end-9). */
 import { algorithmOf, type Digest, isDigest, parseDigest } from "../../oci/digest.ts";
-import { parseManifest } from "../../oci/manifest.ts";
+import { type Manifest, parseManifest } from "../../oci/manifest.ts";
 import { isTag, parseTag } from "../../oci/reference.ts";
 import { DigestMismatch, RegistryError } from "../../oci/registry-error.ts";
 import { negotiate } from "../../registry/negotiation.ts";
@@ -8,6 +8,8 @@ import { readLimited } from "../read-limited.ts";
 import { sendContent } from "../send-content.ts";
 import { acceptsOf } from "./accept.ts";
 import { answer, type Exchange } from "./exchange.ts";
+import { conditionOf } from "./preconditions.ts";
+import { warningsAbout } from "./warning.ts";
 
 /** More tags in one PUT would not fit the answer's headers (next version of the specification). */
 const maximumTags = 100;
@@ -42,21 +44,46 @@ export async function getManifest(exchange: Exchange, reference: string): Promis
 export async function putManifest(exchange: Exchange, reference: string): Promise<void> {
   const { registry, repository, request, query } = exchange;
   const target = parseReference(reference);
-  const tags = "tag" in target ? [target.tag] : query.getAll("tag").map(parseTag);
-  if (tags.length > maximumTags) throw new TooManyTags(tags.length);
-  const bytes = await readLimited(request, registry.options.manifestLimit);
-  const algorithm = "digest" in target ? algorithmOf(target.digest) : "sha256";
-  const manifest = parseManifest(bytes, request.headers["content-type"] ?? "", algorithm);
-  if ("digest" in target && target.digest !== manifest.digest) {
-    throw new DigestMismatch(target.digest, manifest.digest);
-  }
-  await registry.manifests.put(repository, manifest, tags);
+  const byTag = "tag" in target;
+  const tags = byTag ? [target.tag] : tagsOf(query);
+  const condition = conditionOf(request.headers);
+  const manifest = await readManifest(exchange, byTag ? undefined : target.digest);
+  if (!byTag) condition?.(await registry.manifests.visible(repository, target.digest));
+  const closure = await registry.manifests.put(
+    repository,
+    manifest,
+    tags,
+    byTag ? condition : undefined,
+  );
+  const warnings = warningsAbout(manifest, closure);
   answer(exchange, 201, {
     Location: `/v2/${repository}/manifests/${manifest.digest}`,
     "Docker-Content-Digest": manifest.digest,
     ...(manifest.subject && { "OCI-Subject": manifest.subject.digest }),
-    ...("digest" in target && tags.length > 0 && { "OCI-Tag": tags }),
+    ...(!byTag && tags.length > 0 && { "OCI-Tag": tags }),
+    ...(warnings.length > 0 && { Warning: warnings }),
   });
+}
+
+/** @throws {RequestTooLarge | ManifestInvalid | DigestMismatch} */
+async function readManifest(
+  { registry, request }: Exchange,
+  expected: Digest | undefined,
+): Promise<Manifest> {
+  const bytes = await readLimited(request, registry.options.manifestLimit);
+  const algorithm = expected === undefined ? "sha256" : algorithmOf(expected);
+  const manifest = parseManifest(bytes, request.headers["content-type"] ?? "", algorithm);
+  if (expected !== undefined && expected !== manifest.digest) {
+    throw new DigestMismatch(expected, manifest.digest);
+  }
+  return manifest;
+}
+
+/** Of a PUT by digest: names that it gets besides (next version of the specification). */
+function tagsOf(query: URLSearchParams): string[] {
+  const tags = [...new Set(query.getAll("tag").map(parseTag))];
+  if (tags.length > maximumTags) throw new TooManyTags(tags.length);
+  return tags;
 }
 
 /** By tag only the tag goes; by digest the manifest and all its tags. */
