@@ -2,6 +2,8 @@
  * Manifests that name another one as their subject (distribution-spec 1.1, referrers API).
  *
  * An entry is only a hint where to look: whether a referrer exists is decided by its manifest link.
+ * Entries come from manifests alone. Tags `<algorithm>-<hex>`, with which clients list referrers for
+ * registries without this API, add nothing: whatever they can truly name was put here as a manifest.
  */
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -11,6 +13,11 @@ import { DocumentChanged, type Documents } from "../storage/document.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { digestOfKey, layout } from "./layout.ts";
 import type { ManifestLinks } from "./manifest-link.ts";
+
+/** A page ends behind this many bytes of descriptors, whose annotations may be as large as manifests. */
+const pageBytes = 4 * 1024 * 1024;
+/** Descriptors read at the same time. */
+const readAhead = 16;
 
 export interface ReferrerPage {
   readonly descriptors: readonly Descriptor[];
@@ -36,7 +43,7 @@ export class Referrers {
     await this.#documents.create(key, { value: descriptorOf(manifest) }).catch(existing);
   }
 
-  /** Up to `limit` referrers behind `last`, in the order of their digests. */
+  /** Up to `limit` referrers behind `last`, in the order of their digests; fewer if they are large. */
   async list(
     repository: RepositoryName,
     subject: Digest,
@@ -46,11 +53,19 @@ export class Referrers {
     const prefix = layout.referrers(repository, subject);
     const after = last ? layout.referrer(repository, subject, last) : "";
     const page = await this.#store.list(prefix, { after, limit });
-    const found = await Promise.all(page.keys.map((key) => this.#visible(repository, key)));
-    const lastKey = page.keys.at(-1);
+    const descriptors: Descriptor[] = [];
+    let bytes = 0;
+    let read = 0;
+    for (; read < page.keys.length && bytes < pageBytes; read += readAhead) {
+      const keys = page.keys.slice(read, read + readAhead);
+      const found = await Promise.all(keys.map((key) => this.#visible(repository, key)));
+      descriptors.push(...found.filter((one) => one !== undefined));
+      bytes += JSON.stringify(found).length;
+    }
+    const lastKey = page.keys.slice(0, read).at(-1);
     return {
-      descriptors: found.filter((one) => one !== undefined),
-      more: page.more,
+      descriptors,
+      more: page.more || read < page.keys.length,
       ...(lastKey && { last: digestOfKey(lastKey) }),
     };
   }
