@@ -50,7 +50,12 @@ describe("configuration", () => {
       readOnly: false,
       workers: 1,
       logLevel: "info",
-      limits: { manifestBytes: 8 * 1024 * 1024, bundleBytes: 0 },
+      limits: {
+        manifestBytes: 8 * 1024 * 1024,
+        bundleBytes: 0,
+        uploads: 256,
+        uploadsPerClient: 64,
+      },
       packages: { retainDays: 30 },
       upload: { expiryHours: 24 },
     });

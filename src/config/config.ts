@@ -29,7 +29,13 @@ export interface Config {
   readonly metricsListen?: ListenAddress;
   readonly logLevel: LogLevel;
   /** In bytes; a `bundleBytes` of 0 means no limit. */
-  readonly limits: { readonly manifestBytes: number; readonly bundleBytes: number };
+  readonly limits: {
+    readonly manifestBytes: number;
+    readonly bundleBytes: number;
+    /** Requests with content at the same time, in one process. */
+    readonly uploads: number;
+    readonly uploadsPerClient: number;
+  };
   readonly packages: { readonly retainDays: number };
   readonly upload: { readonly expiryHours: number };
 }
@@ -59,6 +65,8 @@ export function toConfig(values: ReadonlyMap<string, Value>): Config {
     limits: {
       manifestBytes: number("/limits/manifest-bytes"),
       bundleBytes: number("/limits/bundle-bytes"),
+      uploads: number("/limits/uploads"),
+      uploadsPerClient: number("/limits/uploads-per-client"),
     },
     packages: { retainDays: number("/packages/retain-days") },
     upload: { expiryHours: number("/upload/expiry-hours") },

@@ -131,6 +131,18 @@ export const options: readonly Option[] = [
     summary: "largest .dcos file that is accepted; 0 for any",
   },
   {
+    pointer: "/limits/uploads",
+    schema: { type: "integer", minimum: 1, maximum: 100_000, default: 256 },
+    value: "N",
+    summary: "requests that send content through /v2 at the same time, in each worker",
+  },
+  {
+    pointer: "/limits/uploads-per-client",
+    schema: { type: "integer", minimum: 1, maximum: 100_000, default: 64 },
+    value: "N",
+    summary: "the same from one address and user; a proxy in front counts as one address",
+  },
+  {
     pointer: "/packages/retain-days",
     schema: { type: "integer", minimum: 0, maximum: 36_500, default: 30 },
     value: "DAYS",

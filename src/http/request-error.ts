@@ -4,6 +4,7 @@ export abstract class RequestError extends Error {
     | "NotFound"
     | "MethodNotAllowed"
     | "RequestTooLarge"
+    | "UrlTooLong"
     | "ConditionFailed"
     | "RangeNotSatisfiable"
     | "json_error"
@@ -43,6 +44,14 @@ export class RequestTooLarge extends RequestError {
   /** @param limit in bytes */
   constructor(limit: number) {
     super(`The request's body may have ${limit} bytes at most`, { limit });
+  }
+}
+
+export class UrlTooLong extends RequestError {
+  readonly code = "UrlTooLong";
+  /** @param limit in bytes */
+  constructor(limit: number) {
+    super(`The request's path and query may have ${limit} bytes at most`, { limit });
   }
 }
 

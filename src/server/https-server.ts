@@ -13,14 +13,7 @@ import {
   type ServerCredentials,
   tlsOptions,
 } from "../tls/server-credentials.ts";
-
-/** Longer than clients keep idle connections, or they meet ours closing. */
-const keepAliveMs = 75_000;
-/** A client that sends no complete header in this time is dropped. */
-const headersMs = 30_000;
-/** Without a byte in either direction a connection ends; whole requests may take for ever. */
-const silenceMs = 300_000;
-const maxHeaderBytes = 32 * 1024;
+import { httpLimits, refuseBrokenRequest, silenceMs } from "./http-limits.ts";
 
 export class HttpsServer {
   readonly #server: Server;
@@ -30,12 +23,10 @@ export class HttpsServer {
     this.#credentials = credentials;
     this.#server = createServer({
       ...tlsOptions(credentials),
-      keepAliveTimeout: keepAliveMs,
-      headersTimeout: headersMs,
-      requestTimeout: 0,
-      maxHeaderSize: maxHeaderBytes,
+      ...httpLimits,
     });
     this.#server.timeout = silenceMs;
+    this.#server.on("clientError", refuseBrokenRequest);
   }
 
   /** @param signal ends the watch on the files */

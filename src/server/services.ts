@@ -8,6 +8,7 @@ import type { Config } from "../config.ts";
 import { createApp, createListener } from "../http/app.ts";
 import { Challenges } from "../http/challenge.ts";
 import { createTokenRoute } from "../http/token-routes.ts";
+import { UploadSlots } from "../http/upload-slots.ts";
 import { createV2Handler } from "../http/v2/handler.ts";
 import { createVersionCheck } from "../http/version-check.ts";
 import { createWriteGuard } from "../http/write-guard.ts";
@@ -50,6 +51,10 @@ export async function createServices(
     guard,
     version: createVersionCheck(identity, challenges),
     token: createTokenRoute({ identity, tokens, challenges }),
+    slots: new UploadSlots({
+      total: config.limits.uploads,
+      perClient: config.limits.uploadsPerClient,
+    }),
     log,
   });
   const catalog = new PackageCatalog(registry);

@@ -6,10 +6,13 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "pino";
-import { parseRepositoryName, type RepositoryName } from "../../oci/reference.ts";
+import { parseRepositoryName } from "../../oci/reference.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { PackageContentProtected } from "../../registry/registry-errors.ts";
-import { MethodNotAllowed, NotFound } from "../request-error.ts";
+import { hasBody } from "../answer.ts";
+import { MethodNotAllowed, NotFound, UrlTooLong } from "../request-error.ts";
+import type { UploadSlots } from "../upload-slots.ts";
+import type { WriteGuard } from "../write-guard.ts";
 import { deleteBlob, getBlob } from "./blobs.ts";
 import type { Exchange } from "./exchange.ts";
 import { listReferrers, listRepositories, listTags } from "./listings.ts";
@@ -23,7 +26,8 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => Pr
 export interface V2Dependencies {
   readonly registry: Registry;
   /** Refuses, by throwing, whoever may not write. */
-  readonly guard: (request: IncomingMessage, action: { repository?: string }) => Promise<unknown>;
+  readonly guard: WriteGuard;
+  readonly slots: UploadSlots;
   /** `GET /v2/` and the token endpoint, which know about identity. */
   readonly version: Handler;
   readonly token: Handler;
@@ -32,6 +36,9 @@ export interface V2Dependencies {
 
 /** Repositories that only publishing a package writes to; an underscore is in no package name. */
 const publishedOnly = "dcos_packages/";
+
+/** A manifest PUT with its hundred tags takes 13 KiB. */
+const largestUrl = 16 * 1024;
 
 type Operation = (exchange: Exchange) => Promise<void>;
 
@@ -52,6 +59,7 @@ async function dispatch(
   response: ServerResponse,
 ): Promise<void> {
   const url = request.url ?? "/";
+  if (url.length > largestUrl) throw new UrlTooLong(largestUrl);
   const mark = url.indexOf("?");
   const route = matchV2(mark < 0 ? url : url.slice(0, mark));
   if (route === undefined) throw new NotFound();
@@ -65,17 +73,27 @@ async function dispatch(
   }
   const repository = parseRepositoryName(route.name);
   const operation = operationOf(route, request.method ?? "GET");
-  if (!isRead(request)) await authorize(dependencies, request, repository);
-  await operation({ registry, request, response, query, repository });
+  const exchange = { registry, request, response, query, repository };
+  await (isRead(request) ? operation(exchange) : write(dependencies, exchange, operation));
 }
 
-async function authorize(
-  { guard }: V2Dependencies,
-  request: IncomingMessage,
-  repository: RepositoryName,
+/** Whoever may not write, or sends too much at once, is refused before the body is read. */
+async function write(
+  { guard, slots }: V2Dependencies,
+  exchange: Exchange,
+  operation: Operation,
 ): Promise<void> {
-  await guard(request, { repository });
+  const { request, repository } = exchange;
+  const { subject } = await guard(request, { repository });
   if (repository.startsWith(publishedOnly)) throw new PackageContentProtected(repository);
+  const client = `${request.socket.remoteAddress} ${subject}`;
+  if (request.method === "POST") slots.check(client);
+  const release = hasBody(request) ? slots.take(client) : undefined;
+  try {
+    await operation(exchange);
+  } finally {
+    release?.();
+  }
 }
 
 function isRead({ method }: IncomingMessage): boolean {

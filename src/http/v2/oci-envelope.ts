@@ -12,6 +12,7 @@ const wireCodes: Readonly<Record<string, string>> = {
   NotFound: "NAME_UNKNOWN",
   MethodNotAllowed: "UNSUPPORTED",
   RequestTooLarge: "SIZE_INVALID",
+  UrlTooLong: "SIZE_INVALID",
   ConditionFailed: "DENIED",
   RangeNotSatisfiable: "RANGE_INVALID",
   RANGE_INVALID: "BLOB_UPLOAD_INVALID",

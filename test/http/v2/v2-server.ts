@@ -12,6 +12,7 @@ import { PackageCatalog } from "../../../src/catalog/package-catalog.ts";
 import { createApp, createListener } from "../../../src/http/app.ts";
 import { Challenges } from "../../../src/http/challenge.ts";
 import { createTokenRoute } from "../../../src/http/token-routes.ts";
+import { type UploadLimits, UploadSlots } from "../../../src/http/upload-slots.ts";
 import { createV2Handler } from "../../../src/http/v2/handler.ts";
 import { createVersionCheck } from "../../../src/http/version-check.ts";
 import { createWriteGuard } from "../../../src/http/write-guard.ts";
@@ -23,6 +24,7 @@ import {
   type Registry,
   type RegistryOptions,
 } from "../../../src/registry/registry.ts";
+import { httpLimits, refuseBrokenRequest } from "../../../src/server/http-limits.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";
 import type { ObjectStore } from "../../../src/storage/object-store.ts";
 
@@ -37,11 +39,13 @@ export interface V2ServerOptions {
   readonly entry?: Entry;
   readonly store?: ObjectStore;
   readonly registry?: Partial<RegistryOptions>;
+  readonly uploads?: Partial<UploadLimits>;
 }
 
 export interface V2Server {
   readonly port: number;
   readonly registry: Registry;
+  readonly slots: UploadSlots;
   /** Messages of what was logged as a fault of the server. */
   readonly faults: string[];
   close(): Promise<void>;
@@ -54,7 +58,10 @@ export async function startV2Server(options: V2ServerOptions = {}): Promise<V2Se
     uploadLifeMs: 60_000,
     ...options.registry,
   });
-  const server = createServer(listenerOf(registry, options.entry ?? "listener", faults));
+  const slots = new UploadSlots({ total: 100, perClient: 100, ...options.uploads });
+  const listener = listenerOf(registry, slots, options.entry ?? "listener", faults);
+  const server = createServer(httpLimits, listener);
+  server.on("clientError", refuseBrokenRequest);
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as AddressInfo;
   const close = async (): Promise<void> => {
@@ -62,10 +69,15 @@ export async function startV2Server(options: V2ServerOptions = {}): Promise<V2Se
     server.closeAllConnections();
     await once(server, "close");
   };
-  return { port, registry, faults, close };
+  return { port, registry, slots, faults, close };
 }
 
-function listenerOf(registry: Registry, entry: Entry, faults: string[]): RequestListener {
+function listenerOf(
+  registry: Registry,
+  slots: UploadSlots,
+  entry: Entry,
+  faults: string[],
+): RequestListener {
   const log = pino({ level: "error" }, { write: (line: string) => faults.push(line) });
   const tokens = new RegistryTokens(registry.signingKeys, "dcos-registry");
   const identity = createIdentity({ registryTokens: tokens, throttle: new LoginThrottle({}) });
@@ -80,6 +92,7 @@ function listenerOf(registry: Registry, entry: Entry, faults: string[]): Request
     guard,
     version: createVersionCheck(identity, challenges),
     token: createTokenRoute({ identity, tokens, challenges }),
+    slots,
     log,
   });
   const catalog = new PackageCatalog(registry);
