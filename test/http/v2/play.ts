@@ -8,7 +8,7 @@ import { type Answer, Conversation, type Expectation, type Script, type Step } f
 export async function play(script: Script, port: number, name: string): Promise<void> {
   const conversation = new Conversation(port, name);
   for (const [position, step] of script.steps.entries()) {
-    const what = `step ${position + 1}, ${step.ask}`;
+    const what = `step ${position + 1}, ${step.ask.slice(0, 200)}`;
     const answer = await conversation.ask(step);
     checkExpectation(what, answer, step.expect, conversation);
     checkAlways(what, answer);
