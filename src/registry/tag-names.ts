@@ -27,23 +27,28 @@ export async function* listTagNames(
   ahead: number,
 ): AsyncGenerator<ListedTag[]> {
   const limit = Math.min(Math.max(ahead, 1), largestListing);
+  let open: ListedTag[] = []; // the last tag: its hints may be on the next page
   let position = after;
-  let open: ListedTag | undefined; // its hints may be on the next page
   for (let more = true; more; ) {
     const page = await store.list(prefix, { after: position, limit });
-    const found: ListedTag[] = [];
-    for (const key of page.keys) {
-      const [tag = "", hint] = key.slice(prefix.length).split("!");
-      if (hint === undefined) {
-        if (open) found.push(open);
-        open = { tag, hinted: false };
-      } else if (open?.tag === tag) {
-        open = { tag, hinted: true };
-      }
-    }
+    const found = gathered(
+      open,
+      page.keys.map((key) => key.slice(prefix.length)),
+    );
     position = page.keys.at(-1) ?? position;
     more = page.more;
-    if (!more && open) found.push(open);
+    open = more ? found.splice(-1) : [];
     yield found;
   }
+}
+
+/** Each hint goes to the tag in front of it; one whose tag is on no page belongs to nobody here. */
+function gathered(before: readonly ListedTag[], names: readonly string[]): ListedTag[] {
+  const found = [...before];
+  for (const name of names) {
+    const [tag = "", hint] = name.split("!");
+    if (hint === undefined) found.push({ tag, hinted: false });
+    else if (found.at(-1)?.tag === tag) found.splice(-1, 1, { tag, hinted: true });
+  }
+  return found;
 }
