@@ -7,9 +7,9 @@
 import type { PackageAsset } from "../packages/package-content.ts";
 import { layout } from "../registry/layout.ts";
 import type { Document, Documents } from "../storage/document.ts";
-import { StoreUnavailable } from "../storage/store-error.ts";
-import { type CatalogValue, emptyCatalog } from "./catalog-document.ts";
-import type { CatalogSnapshot } from "./package-record.ts";
+import { ObjectDamaged, StoreUnavailable } from "../storage/store-error.ts";
+import { type CatalogEntry, type CatalogValue, emptyCatalog } from "./catalog-document.ts";
+import type { CatalogSnapshot, PackageRecord } from "./package-record.ts";
 import type { PackageRecords } from "./package-records.ts";
 
 interface View {
@@ -18,6 +18,10 @@ interface View {
   /** By path, also those of retired packages: services fetch them again when they restart. */
   readonly assets: ReadonlyMap<string, PackageAsset>;
 }
+
+type ReadEntry =
+  | { readonly entry: CatalogEntry; readonly record: PackageRecord }
+  | { readonly entry: CatalogEntry; readonly cause: unknown };
 
 export class CatalogView {
   readonly #documents: Documents;
@@ -50,20 +54,35 @@ export class CatalogView {
   async #project(document: Document<CatalogValue> | undefined): Promise<View> {
     const { entries } = document?.value ?? emptyCatalog;
     const shown = entries.filter(({ state }) => state !== "pending");
-    const all = await Promise.all(
-      shown.map(async (entry) => ({ entry, record: await this.#records.read(entry.record) })),
-    );
+    const all = await Promise.all(shown.map((entry) => this.#read(entry)));
+    const readable = all.filter((one) => "record" in one);
     return {
       document,
       snapshot: {
         generation: String(document?.generation ?? 0),
-        packages: all
+        packages: readable
           .filter(({ entry }) => entry.state === "committed")
           .map(({ entry, record }) => ({ record, releaseVersion: entry.releaseVersion })),
+        unreadable: all
+          .filter((one) => "cause" in one)
+          .filter(({ entry }) => entry.state === "committed")
+          .map(({ entry: { name, version }, cause }) => ({ name, version, cause })),
       },
       assets: new Map(
-        all.flatMap(({ record }) => record.assets.map((asset) => [asset.path, asset] as const)),
+        readable.flatMap(({ record }) =>
+          record.assets.map((asset) => [asset.path, asset] as const),
+        ),
       ),
     };
+  }
+
+  /** One damaged record costs one package, not the index of the whole cluster. */
+  async #read(entry: CatalogEntry): Promise<ReadEntry> {
+    try {
+      return { entry, record: await this.#records.read(entry.record) };
+    } catch (cause) {
+      if (cause instanceof ObjectDamaged) return { entry, cause };
+      throw cause;
+    }
   }
 }

@@ -9,7 +9,7 @@ import { digestOf } from "../oci/digest.ts";
 import { compareDcosVersions, type DcosVersion, parseDcosVersion } from "./dcos-version.ts";
 import { downgradeEntry } from "./entry-downgrade.ts";
 import { IndexFile, type RenderedEntry } from "./index-file.ts";
-import type { CatalogSnapshot, PublishedPackage } from "./package-record.ts";
+import type { CatalogSnapshot, PublishedPackage, UnreadablePackage } from "./package-record.ts";
 import { repositoryEntry, type ServedLocations } from "./repository-entry.ts";
 import { Turns } from "./turns.ts";
 
@@ -30,18 +30,12 @@ interface Renderings {
   downgraded?: RenderedEntry;
 }
 
-/** A package that could not be rendered, and is therefore missing from the index. */
-export interface LeftOut {
-  readonly name: string;
-  readonly version: string;
-  readonly cause: unknown;
-}
-
 const keptFiles = 32;
 
 export class IndexGeneration {
   readonly id: string;
-  readonly leftOut: readonly LeftOut[];
+  /** Packages that are missing from the index because they cannot be read or rendered. */
+  readonly leftOut: readonly UnreadablePackage[];
   /** Sorted by name, newest first. */
   readonly #packages: readonly Renderings[];
   readonly #byKey: ReadonlyMap<string, Renderings>;
@@ -54,7 +48,7 @@ export class IndexGeneration {
   private constructor(
     id: string,
     packages: readonly Renderings[],
-    leftOut: readonly LeftOut[],
+    leftOut: readonly UnreadablePackage[],
     locations: ServedLocations,
   ) {
     this.id = id;
@@ -67,13 +61,13 @@ export class IndexGeneration {
 
   /** Renders what `previous` does not have yet, in turns with other work of this process. */
   static async build(
-    { generation, packages }: CatalogSnapshot,
+    { generation, packages, unreadable = [] }: CatalogSnapshot,
     locations: ServedLocations,
     previous?: IndexGeneration,
   ): Promise<IndexGeneration> {
     const known = previous ? previous.#byKey : new Map<string, Renderings>();
     const rendered: Renderings[] = [];
-    const leftOut: LeftOut[] = [];
+    const leftOut: UnreadablePackage[] = [...unreadable];
     const turns = new Turns();
     for (const published of [...packages].sort(byNameNewestFirst)) {
       await turns.next();

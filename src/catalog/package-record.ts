@@ -31,4 +31,12 @@ export interface CatalogSnapshot {
   /** Changes whenever the set of published packages changes; equal on all instances. */
   readonly generation: string;
   readonly packages: readonly PublishedPackage[];
+  /** Published packages whose record cannot be read; they are missing above. */
+  readonly unreadable?: readonly UnreadablePackage[];
+}
+
+export interface UnreadablePackage {
+  readonly name: string;
+  readonly version: string;
+  readonly cause: unknown;
 }
