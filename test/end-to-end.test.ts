@@ -61,6 +61,10 @@ describe("a package from its catalogue files to the cluster", { skip }, () => {
     assert.deepEqual(counts, { files: 10, images: 2 });
   });
 
+  it("is taken by every generation of Cosmos", async () => {
+    assert.deepEqual(await cluster.violations({ newest: { [made.name]: made.version } }), []);
+  });
+
   it("renders, with defaults, to an app that needs nothing from outside", () => {
     const app = JSON.parse(renderMarathon(entry) ?? "");
     assert.deepEqual(outsideReferences(app, [new URL(cluster.url).host, cluster.imageHost]), []);

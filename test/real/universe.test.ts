@@ -7,6 +7,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { renderMarathon } from "../../src/packages/render-marathon.ts";
+import { CatalogSchemas } from "../cosmos/schema-rules.ts";
 import { BuildMachine, type Built } from "../fixtures/build-machine.ts";
 import { Cluster } from "../fixtures/cluster.ts";
 import { universeDirectory, withoutUniverse } from "../fixtures/requirements.ts";
@@ -104,6 +105,14 @@ describe("packages of the public catalogue", { skip }, () => {
     const definition = await machine.definition(made.directory, other);
     const { file } = await machine.bundle(definition, ["--output-directory", other]);
     await assert.rejects(cluster.add(file), /dcos-aws-cli 1\.0 is already in the registry/);
+  });
+
+  it("are taken, all together, by every generation of Cosmos", async () => {
+    const schemas = await CatalogSchemas.read(path.join(universe, "schema"));
+    const kept = [...added.values()].flatMap(({ made: { id, resource } }) =>
+      (keptUrls[id] ?? []).map((key) => resource.assets?.uris?.[key] ?? ""),
+    );
+    assert.deepEqual(await cluster.violations({ schemas, keptUrls: kept }), []);
   });
 
   it("render, with defaults, to apps that name nothing outside but what builds warned about", async () => {
