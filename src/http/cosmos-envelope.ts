@@ -35,10 +35,15 @@ export function sendResult(
   kind: string,
   value: unknown,
 ): Promise<void> {
-  const vendor = responseMediaType(kind);
-  const wanted = parseAccept(request.headers.accept).some(({ name }) => name === essence(vendor));
-  const type = wanted ? vendor : "application/json;charset=utf-8";
+  const type = resultMediaType(request, kind);
   return sendJson(request, response, 200, type, value, { "Cache-Control": "no-store" });
+}
+
+/** What `sendResult` answers in. */
+export function resultMediaType({ headers }: IncomingMessage, kind: string): string {
+  const vendor = responseMediaType(kind);
+  const wanted = parseAccept(headers.accept).some(({ name }) => name === essence(vendor));
+  return wanted ? vendor : "application/json;charset=utf-8";
 }
 
 export function describeError(error: unknown): CosmosError {
@@ -69,7 +74,7 @@ export function cosmosErrors(report: ReportError): ErrorRequestHandler {
     const status = isCodedError(error) ? statusOf(error.code) : 500;
     if (status === 500 || response.headersSent) report(error, request);
     if (response.headersSent) {
-      response.destroy();
+      if (!response.writableEnded) response.destroy();
       return;
     }
     const headers = { "Cache-Control": "no-store", ...errorHeaders(error) };

@@ -14,10 +14,11 @@ import { repositoryEntry, type ServedLocations } from "../catalog/repository-ent
 import { assetUrl, imageReference } from "../catalog/served-names.ts";
 import { parseDigest } from "../oci/digest.ts";
 import { essence } from "../oci/media-type.ts";
-import { sendResult } from "./cosmos-envelope.ts";
+import { describeError, resultMediaType, sendResult } from "./cosmos-envelope.ts";
 import { isJson, optionalText, readJson, requiredText } from "./json-body.ts";
 import { limitedBody } from "./read-limited.ts";
 import { MethodNotAllowed, RequestInvalid } from "./request-error.ts";
+import { WaitingAnswer } from "./waiting-answer.ts";
 import type { WriteGuard } from "./write-guard.ts";
 
 export interface PackageRoutesOptions {
@@ -26,6 +27,8 @@ export interface PackageRoutesOptions {
   readonly guard: WriteGuard;
   /** Bytes of the largest bundle that is taken; 0 for any. */
   readonly bundleLimit: number;
+  /** How long an addition may be silent before the answer begins; 25 s by default. */
+  readonly patienceMs?: number;
 }
 
 const bundleTypes: ReadonlySet<string> = new Set(["application/octet-stream", "application/x-tar"]);
@@ -46,17 +49,29 @@ export function packageRoutes(options: PackageRoutesOptions): Router {
   return router;
 }
 
-function addPackage({ catalog, guard, bundleLimit }: PackageRoutesOptions): RequestHandler {
+function addPackage({
+  catalog,
+  guard,
+  bundleLimit,
+  patienceMs,
+}: PackageRoutesOptions): RequestHandler {
   return async (request, response) => {
     await guard(request, {});
     const leaving = new AbortController();
     const leave = () => leaving.abort(new Error("the client closed the connection"));
     response.once("close", leave);
+    const type = resultMediaType(request, "add-response");
+    const waiting = new WaitingAnswer(request, response, type, patienceMs);
     try {
       const added = await receivePackage(catalog, request, bundleLimit, leaving.signal);
-      const packages = [{ ...summaryOf(added), created: added.created }];
-      await sendResult(request, response, "add-response", { packages });
+      const result = { packages: [{ ...summaryOf(added), created: added.created }] };
+      if (waiting.begun) waiting.finish(result);
+      else await sendResult(request, response, "add-response", result);
+    } catch (error) {
+      if (waiting.begun) waiting.finish(describeError(error));
+      throw error;
     } finally {
+      waiting.stop();
       response.off("close", leave);
     }
   };

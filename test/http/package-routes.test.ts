@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { connect } from "node:net";
 import { after, beforeEach, describe, it } from "node:test";
+import type { AddedPackage } from "../../src/catalog/catalog.ts";
 import { errorMediaType } from "../../src/http/cosmos-envelope.ts";
 import { packageRoutes } from "../../src/http/package-routes.ts";
 import type { WriteGuard } from "../../src/http/write-guard.ts";
 import { TooManyLogins, Unauthorized } from "../../src/identity/identity-error.ts";
 import type { Principal } from "../../src/identity/principal.ts";
-import { digestOf } from "../../src/oci/digest.ts";
+import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { BundleInvalid } from "../../src/packages/bundle-error.ts";
 import { ObjectDamaged, StoreFull, StoreUnavailable } from "../../src/storage/store-error.ts";
 import { MemoryCatalog } from "../catalog/memory-catalog.ts";
 import type { PackageParts } from "../catalog/published-package.ts";
-import { type Ask, type Received, startRouters, type TestServer } from "./test-server.ts";
+import { type Ask, type Received, send, startRouters, type TestServer } from "./test-server.ts";
 
 const locations = { publicUrl: "https://registry.test", imageHost: "registry.test:443" };
 const jsonType = "application/json;charset=utf-8";
@@ -429,6 +430,75 @@ describe("/package", () => {
       assert.equal(answer.status, 400);
       assert.equal(answer.headers.connection, "close");
       assert.equal(answer.json<{ type: string }>().type, "BUNDLE_INVALID");
+    });
+  });
+
+  describe("an addition that takes long", () => {
+    let slow: TestServer;
+    beforeEach(async () => {
+      slow = await startRouters(
+        packageRoutes({ catalog, locations, guard, bundleLimit: 0, patienceMs: 5 }),
+      );
+      open.push(slow);
+    });
+
+    /** Adds a package, and lets the catalogue go on only when the answer has begun. */
+    async function addSlowly(outcome: (root: Digest) => Promise<AddedPackage>): Promise<Received> {
+      const root = catalog.push({});
+      const begun = new EventEmitter();
+      const seen = once(begun, "answer");
+      catalog.publish = async () => {
+        await seen;
+        return outcome(root);
+      };
+      return send(
+        slow.port,
+        {
+          method: "POST",
+          path: "/package/add",
+          headers: { "Content-Type": "application/json" },
+          body: JSON.stringify({ root }),
+        },
+        () => begun.emit("answer"),
+      );
+    }
+
+    it("keeps proxies waiting with blanks before the document", async () => {
+      const { publish } = MemoryCatalog.prototype;
+      const answer = await addSlowly((root) => publish.call(catalog, root));
+      assert.equal(answer.status, 200);
+      assert.equal(answer.headers["content-type"], jsonType);
+      assert.match(answer.body.toString(), /^ +\{"packages":\[\{"name":"hello"/);
+    });
+
+    it("says in the document why it failed", async () => {
+      const answer = await addSlowly(() => Promise.reject(new BundleInvalid("not a bundle")));
+      assert.equal(answer.status, 200);
+      assert.deepEqual(answer.json(), {
+        type: "BUNDLE_INVALID",
+        message: "not a bundle",
+        data: null,
+      });
+    });
+
+    it("does not begin while the bundle is still coming, however slowly", async (context) => {
+      context.mock.timers.enable({ apis: ["setTimeout"] });
+      const received = new EventEmitter();
+      const half = once(received, "half");
+      catalog.ingest = async (bundle) => {
+        for await (const _ of bundle) {
+          context.mock.timers.tick(60_000);
+          received.emit("half");
+        }
+        throw new BundleInvalid("not a bundle");
+      };
+      const body = (async function* () {
+        yield Buffer.from("{");
+        await half;
+      })();
+      const headers = { "Content-Type": "application/x-tar" };
+      const answer = await server.ask({ method: "POST", path: "/package/add", headers, body });
+      assert.equal(answer.status, 400);
     });
   });
 

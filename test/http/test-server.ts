@@ -53,7 +53,8 @@ async function stop(server: Server): Promise<void> {
   await once(server, "close");
 }
 
-export async function send(port: number, ask: Ask): Promise<Received> {
+/** @param onAnswer called when the headers of the answer are there */
+export async function send(port: number, ask: Ask, onAnswer = () => {}): Promise<Received> {
   const { method = "GET", path = "/", headers = {}, body } = ask;
   const asking = request({ host: "127.0.0.1", port, method, path, headers });
   const answered = once(asking, "response") as Promise<[IncomingMessage]>;
@@ -63,6 +64,7 @@ export async function send(port: number, ask: Ask): Promise<Received> {
     pipeline(body, asking).catch(() => {});
   }
   const [answer] = await answered;
+  onAnswer();
   // A server that refuses may close while we still send; what counts is its answer.
   asking.on("error", () => {});
   const chunks: Buffer[] = [];
