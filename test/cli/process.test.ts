@@ -86,4 +86,14 @@ describe("the program", () => {
     registry.instead = undefined;
     assert.deepEqual([code, stderr], [0, ""]);
   });
+
+  it("keeps its exit code when nobody reads its errors", async () => {
+    const entry = path.join(projectRoot, "dist/src/cli.js");
+    const child = spawn(process.execPath, [entry, "list", "--no-such-option"]);
+    child.stderr.destroy();
+    child.stdin.end();
+    child.stdout.resume();
+    const [code] = await once(child, "close");
+    assert.equal(code, 2);
+  });
 });
