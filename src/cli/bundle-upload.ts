@@ -84,13 +84,20 @@ async function askForRefusal(
   { refusalTimeoutMs = 5_000 }: UploadLimits,
   signal: AbortSignal,
 ): Promise<Answer | undefined> {
-  const enough = AbortSignal.any([signal, AbortSignal.timeout(refusalTimeoutMs)]);
+  // Not `AbortSignal.timeout`: behind `any` it may be collected as garbage, and then never fires.
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), refusalTimeoutMs);
+  const enough = AbortSignal.any([signal, patience.signal]);
   const waiting = (async function* () {
     yield start;
     if (!enough.aborted) await once(enough, "abort");
   })();
-  const options = { answerTimeoutMs: refusalTimeoutMs, signal: enough };
-  return post(transport, size, waiting, options).catch(() => undefined);
+  try {
+    const options = { answerTimeoutMs: refusalTimeoutMs, signal: enough };
+    return await post(transport, size, waiting, options).catch(() => undefined);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** One run over the chunks; notices when the registry takes nothing for a time. */
