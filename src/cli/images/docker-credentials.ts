@@ -160,17 +160,20 @@ function secretIn(output: string, program: string): Credentials | undefined {
   return isText(user) ? { kind: "password", user, password: secret } : undefined;
 }
 
+/** A helper may ask a person. */
+const helperTimeoutMs = 60_000;
+
 async function run(
   program: string,
   input: string,
   environment: Environment,
   signal: AbortSignal,
 ): Promise<{ code: number; output: string }> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(60_000)]);
   const child = spawn(program, ["get"], {
     env: environment,
     stdio: ["pipe", "pipe", "ignore"],
-    signal: limit,
+    signal,
+    timeout: helperTimeoutMs,
   });
   const ended = new Promise<number>((resolve, reject) => {
     child.once("error", reject);
