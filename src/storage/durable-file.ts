@@ -10,27 +10,39 @@ import path from "node:path";
 
 const rememberedDirectories = 10_000;
 
-/** Knows which directories exist durably, so that each is made and synced once per process. */
+/** Knows which directories below a root exist durably, so that each is made and synced once. */
 export class DurableDirectories {
+  readonly #root: string;
   readonly #known = new Set<string>();
 
-  async ensure(directory: string): Promise<void> {
-    if (this.#known.has(directory)) return;
-    await mkdir(directory, { recursive: true });
-    // Also when it was there already: another process may have made it and not synced it yet.
-    for (let at = directory; !this.#known.has(at); at = path.dirname(at)) {
+  /** @param root an absolute path; what is above it is none of our business once it is there */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async makeRoot(): Promise<void> {
+    const first = await mkdir(this.#root, { recursive: true });
+    if (first === undefined) return;
+    for (let at = this.#root; ; at = path.dirname(at)) {
       await syncDirectory(path.dirname(at));
-      if (this.#known.size >= rememberedDirectories) this.#known.clear();
-      this.#known.add(at);
-      if (path.dirname(at) === at) break;
+      if (at === first || path.dirname(at) === at) return;
     }
   }
 
-  /** Directories above the root of a store are none of our business. */
-  assume(directory: string): void {
-    for (let at = directory; !this.#known.has(at); at = path.dirname(at)) {
-      this.#known.add(at);
-      if (path.dirname(at) === at) break;
+  /** @param directory below the root */
+  async ensure(directory: string): Promise<void> {
+    if (this.#known.has(directory)) return;
+    await mkdir(directory, { recursive: true });
+    const unknown: string[] = [];
+    for (let at = directory; at !== this.#root && !this.#known.has(at); at = path.dirname(at)) {
+      unknown.push(at);
+    }
+    // From the top, so that a known directory stands on known ones. Also those that were there
+    // already: another process may have made them and not synced them yet.
+    for (const made of unknown.reverse()) {
+      await syncDirectory(path.dirname(made));
+      if (this.#known.size >= rememberedDirectories) this.#known.clear();
+      this.#known.add(made);
     }
   }
 }

@@ -41,18 +41,20 @@ export class FilesystemStore implements ObjectStore {
   readonly #objects: string;
   readonly #staging: string;
   readonly #locks: FileLocks;
-  readonly #directories = new DurableDirectories();
+  readonly #directories: DurableDirectories;
 
+  /** @param root an absolute path */
   private constructor(root: string) {
     this.#objects = path.join(root, "store");
     this.#staging = path.join(root, "staging");
     this.#locks = new FileLocks(path.join(root, "locks"));
-    this.#directories.assume(path.dirname(path.resolve(root)));
+    this.#directories = new DurableDirectories(root);
   }
 
   static async open(root: string): Promise<FilesystemStore> {
     const store = new FilesystemStore(path.resolve(root));
     await explained("cannot open", async () => {
+      await store.#directories.makeRoot();
       await store.#directories.ensure(store.#objects);
       await mkdir(store.#staging, { recursive: true });
       await store.#locks.prepare();
