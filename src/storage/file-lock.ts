@@ -31,13 +31,18 @@ export class LockHeld extends Error {
   }
 }
 
+/** Whether the process that a lock instance belongs to may still be there. */
+export type Liveness = (instance: string) => boolean | Promise<boolean>;
+
 export class FileLocks {
   readonly #directory: string;
+  readonly #isAlive: Liveness;
   /** Waiters of this process queue here, so that they do not poll the directory. */
   readonly #queue = new KeyedQueue();
 
-  constructor(directory: string) {
+  constructor(directory: string, alive: Liveness = isAlive) {
     this.#directory = directory;
+    this.#isAlive = alive;
   }
 
   async prepare(): Promise<void> {
@@ -80,7 +85,7 @@ export class FileLocks {
   async #breakStale(file: string): Promise<boolean> {
     const owner = await target(file);
     if (owner === undefined) return true;
-    if (isAlive(owner) || !(await this.#claim(owner))) return false;
+    if ((await this.#isAlive(owner)) || !(await this.#claim(owner))) return false;
     // The claim is ours alone and its earlier claimants are dead: only we can remove this instance.
     if ((await target(file)) === owner) await unlink(file);
     return true;
@@ -91,7 +96,8 @@ export class FileLocks {
     const file = path.join(this.#directory, `stale-${instance}`);
     if (await link(newInstance(), file)) return true;
     const claimant = await target(file);
-    return claimant !== undefined && !isAlive(claimant) && this.#claim(claimant);
+    if (claimant === undefined || (await this.#isAlive(claimant))) return false;
+    return this.#claim(claimant);
   }
 }
 

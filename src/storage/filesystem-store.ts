@@ -4,7 +4,7 @@
  * ```
  * <root>/store/<key>     objects, one file each
  * <root>/staging/        files on their way in; whatever a crash leaves here is garbage
- * <root>/locks/          symbolic links, held for the instant of replacing a document
+ * <root>/locks/          symbolic links, held for the instant of replacing a document; the owner's
  * ```
  *
  * Publishing is a link (create) or a rename (replace, data) of a synced file, then a sync of the

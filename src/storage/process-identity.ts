@@ -4,17 +4,26 @@
  * A pid alone is reused; together with its start time and the boot it belongs to it is not. Locks
  * carry this identity and are broken only when their owner is proven dead, never by age.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 
+/** `<boot>_<pid>_<start time>_<process namespace>`; other fields may follow behind a `_`. */
 export type ProcessIdentity = string;
 
 const boot = readLine("/proc/sys/kernel/random/boot_id") ?? "noboot";
+const namespace = /\d+/.exec(readTarget("/proc/self/ns/pid") ?? "")?.[0] ?? "0";
+const fields = [boot, process.pid, startTime(process.pid) ?? 0, namespace];
 
-export const ownIdentity: ProcessIdentity = `${boot}_${process.pid}_${startTime(process.pid) ?? 0}`;
+export const ownIdentity: ProcessIdentity = fields.join("_");
 
+/** The identity at the beginning of a longer name. */
+export function identityIn(name: string): ProcessIdentity {
+  return name.split("_").slice(0, fields.length).join("_");
+}
+
+/** Whether the process is there, as far as this one can see: not into other process namespaces. */
 export function isAlive(identity: ProcessIdentity): boolean {
-  const [theirBoot, pid, started] = identity.split("_");
-  if (theirBoot !== boot || !pid) return false;
+  const [theirBoot, pid, started, theirNamespace] = identity.split("_");
+  if (theirBoot !== boot || theirNamespace !== namespace || !pid) return false;
   const now = startTime(Number(pid));
   if (now !== undefined) return String(now) === started;
   return boot === "noboot" && answersSignal(Number(pid));
@@ -25,7 +34,9 @@ function startTime(pid: number): string | undefined {
   const stat = readLine(`/proc/${pid}/stat`);
   // The second field is the command in parentheses and may hold anything, so count from its end.
   const [state, ...rest] = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
-  return state === undefined || state === "Z" || state === "X" ? undefined : rest[18];
+  // The first thread of a killed process may be gone while others (field 20) still finish a write.
+  const ended = state === "X" || (state === "Z" && Number(rest[16]) <= 1);
+  return state === undefined || ended ? undefined : rest[18];
 }
 
 /** For systems without /proc, where a reused pid can only make us wait, never break a live lock. */
@@ -35,6 +46,14 @@ function answersSignal(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function readTarget(file: string): string | undefined {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return undefined;
   }
 }
 
