@@ -10,7 +10,6 @@ import type { BuildOptions } from "./build/build-options.ts";
 import { checkLocations } from "./build/check-locations.ts";
 import { buildPackage } from "./build/package-builder.ts";
 import { withWorkshop } from "./build/workshop.ts";
-import { UsageError } from "./cli-error.ts";
 import { type CliContext, type CommandFactory, isQuiet } from "./context.ts";
 import { shownPath, unwritable } from "./output-directory.ts";
 import { printJson, printLine } from "./print.ts";
@@ -24,7 +23,7 @@ export const build: CommandFactory = (context) =>
     .requiredOption("--build-definition-file <file>", "the file that migrate has made")
     .option("--output-directory <directory>", "where the .dcos file goes", ".")
     .option("--json", "print the name of the .dcos file as JSON")
-    .option("--use-local", "take images from the local docker")
+    .option("--use-local", "take the images that the local docker has from there")
     .option("--keep-url <key>", "leave this asset's URL as it is (repeatable)", collect, [])
     .option("--ca <file>", "trust the CA certificates of this PEM file too")
     .option("--concurrency <number>", "how many downloads at a time", parseConcurrency, 4)
@@ -47,10 +46,6 @@ export const build: CommandFactory = (context) =>
     });
 
 async function run(options: BuildOptions, context: CliContext): Promise<void> {
-  if (options.useLocal) {
-    const hint = "leave the option out: images are fetched from their registries, without docker";
-    throw new UsageError("--use-local is not available yet", { hint });
-  }
   const { workingDirectory, terminal } = context;
   const { outputDirectory } = options;
   const read = await readBuildDefinition(options.buildDefinitionFile, workingDirectory);

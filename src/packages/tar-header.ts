@@ -20,6 +20,7 @@ const field = {
   size: [124, 12],
   mtime: [136, 12],
   checksum: [148, 8],
+  link: [157, 100],
   magic: [257, 8],
   prefix: [345, 155],
 } as const;
@@ -30,6 +31,8 @@ export interface TarHeader {
   readonly size: number;
   /** The type flag; a regular file is `0`, in old archives NUL, which reads as `0` here. */
   readonly type: string;
+  /** Where a link (type `1` or `2`) leads. */
+  readonly link?: string;
 }
 
 /** Bytes that fill the last block of a content of `size` bytes. */
@@ -71,8 +74,11 @@ export function parseTarHeader(block: Buffer): TarHeader {
   if (magic.startsWith("ustar\0") && block[field.prefix[0]] !== 0) {
     throw new BundleInvalid(`bundle holds an unexpected entry: ${quote(name)} has a name prefix`);
   }
-  const flag = block[156] ?? 0;
-  return { name, size: parseSize(slice(block, field.size), name), type: typeOf(flag) };
+  const type = typeOf(block[156] ?? 0);
+  const header = { name, size: parseSize(slice(block, field.size), name), type };
+  return type === "1" || type === "2"
+    ? { ...header, link: text(slice(block, field.link)) }
+    : header;
 }
 
 function typeOf(flag: number): string {

@@ -440,12 +440,23 @@ describe("build", () => {
     for (const [flag, message] of [
       ["--concurrency=0", /from 1 to 64/],
       ["--platform=amd64", /is not a platform/],
-      ["--use-local", /not available yet/],
     ] as const) {
       const { code, stderr } = await bench.build([flag]);
       assert.equal(code, 2, flag);
       assert.match(stderr, message);
     }
+  });
+
+  it("says what it needs for --use-local", async () => {
+    await bench.define(docker({ db: "acme/db:1" }));
+    const environment = { ...bench.environment, DOCKER_HOST: `unix://${bench.file("no.sock")}` };
+    const absent = await bench.build(["--use-local"], { environment });
+    assert.equal(absent.code, 1);
+    assert.match(absent.stderr, /cannot reach the local docker: nothing listens there/);
+    environment.DOCKER_HOST = "tcp://127.0.0.1:2375";
+    const remote = await bench.build(["--use-local"], { environment });
+    assert.equal(remote.code, 2);
+    assert.match(remote.stderr, /a docker on a socket of this machine/);
   });
 
   it("says what is wrong with the output directory before it fetches anything", async () => {

@@ -2,7 +2,7 @@
 import type { Finding, FindingPlace } from "../../packages/finding.ts";
 import type { PackageDefinition } from "../../packages/package-definition.ts";
 import type { BlobCache } from "../fetch/blob-cache.ts";
-import type { ImageSource } from "../images/image-source.ts";
+import type { FindImage } from "../images/image-source.ts";
 import type { FileFetcher } from "./file-fetcher.ts";
 import type { ImageFetcher } from "./image-fetcher.ts";
 import type { Limiter } from "./limiter.ts";
@@ -24,7 +24,7 @@ export interface BuildRequest {
   /** Pointers of the files that stay as they are. */
   readonly kept: ReadonlySet<string>;
   readonly files: FileFetcher;
-  readonly images: ImageSource;
+  readonly findImage: FindImage;
   readonly imageFetcher: ImageFetcher;
   readonly cache: BlobCache;
   readonly limiter: Limiter;

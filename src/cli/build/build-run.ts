@@ -43,10 +43,10 @@ export class BuildRun {
   }
 
   async fetchImages(references: readonly string[]): Promise<RemoteImage[]> {
-    const { images, imageFetcher } = this.#request;
+    const { findImage, imageFetcher } = this.#request;
     const found = await this.#all(references, async (text) => {
       this.#report.line(`Fetching image ${text}`);
-      return { text, image: await images.find(text) };
+      return { text, image: await findImage(text) };
     });
     if (found.length === 0) return [];
     this.#report.line(`Saving docker images [${found.map(({ text }) => text).join(" ")}]`);

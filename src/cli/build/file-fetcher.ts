@@ -13,8 +13,9 @@ import { formatAssetPath, mediaTypeOf } from "../../packages/asset-file.ts";
 import type { FileReference } from "../../packages/definition-files.ts";
 import type { SourcedAsset } from "../../packages/package-root.ts";
 import type { BlobCache } from "../fetch/blob-cache.ts";
-import { type Downloaded, download } from "../fetch/download.ts";
+import { download } from "../fetch/download.ts";
 import { FetchFailed } from "../fetch/fetch-failed.ts";
+import type { WrittenContent } from "../fetch/hashing-file.ts";
 import type { HttpClient } from "../fetch/http-client.ts";
 import type { RetryPolicy } from "../fetch/retry.ts";
 import { type FileLocation, locate, printableUrl, sourceOf } from "./file-location.ts";
@@ -36,7 +37,7 @@ export interface FetchedFile {
   readonly note?: string;
 }
 
-interface Content extends Downloaded {
+interface Content extends WrittenContent {
   openFile(): Promise<FileHandle>;
   read(): AsyncIterable<Buffer>;
 }

@@ -7,14 +7,15 @@ import { HttpClient } from "../fetch/http-client.ts";
 import { loadTrust } from "../fetch/trust.ts";
 import { DockerCredentials } from "../images/docker-credentials.ts";
 import { ImageSource } from "../images/image-source.ts";
+import { LocalDocker } from "../images/local-docker.ts";
 import { parsePlatform } from "../images/platform.ts";
 import { printLine } from "../print.ts";
-import { createProgress, type Progress } from "../progress.ts";
 import { printWarnings } from "../report-findings.ts";
 import type { BuildOptions } from "./build-options.ts";
 import type { BuildReport, BuildRequest } from "./build-request.ts";
 import { FileFetcher } from "./file-fetcher.ts";
 import { ImageFetcher } from "./image-fetcher.ts";
+import { ImageProgress } from "./image-progress.ts";
 import { Limiter } from "./limiter.ts";
 
 export interface Workshop extends Omit<BuildRequest, "definition" | "place" | "kept"> {
@@ -38,39 +39,49 @@ export async function withWorkshop<T>(
   // Many transfers listen to it at once; that is no leak.
   const signal = AbortSignal.any([context.signal]);
   setMaxListeners(0, signal);
-  const trust = await loadTrust({ caFile: options.ca, environment, workingDirectory });
   const platform = parsePlatform(options.platform);
+  const trust = await loadTrust({ caFile: options.ca, environment, workingDirectory });
   const client = new HttpClient({ environment, trust, userAgent: `dcos-registry/${version}` });
+  const local = options.useLocal ? new LocalDocker({ environment, signal }) : undefined;
   const cache = await openCache(options, context, places.target);
+  const tools = {
+    options,
+    context: { ...context, signal },
+    places,
+    client,
+    cache,
+    local,
+    platform,
+  };
   try {
-    return await work(
-      equip({ options, context: { ...context, signal }, places, client, cache, platform }),
-    );
+    return await work(equip(tools));
   } finally {
-    await Promise.all([client.close(), cache.close()]);
+    await Promise.all([client.close(), cache.close(), local?.close()]);
   }
 }
 
-interface Equipment {
+interface Tools {
   readonly options: BuildOptions;
   readonly context: CliContext;
   readonly places: Places;
   readonly client: HttpClient;
   readonly cache: BlobCache;
+  readonly local: LocalDocker | undefined;
   readonly platform: ReturnType<typeof parsePlatform>;
 }
 
-function equip({ options, context, places, client, cache, platform }: Equipment): Workshop {
+function equip({ options, context, places, client, cache, local, platform }: Tools): Workshop {
   const { signal, environment } = context;
-  const { concurrency, insecureRegistry } = options;
-  const retry = { signal };
+  const { concurrency, insecureRegistry: insecureRegistries } = options;
   const limiter = new Limiter(concurrency);
-  const shown = new ShownProgress(options, context);
+  const shown = new ImageProgress(options, context);
   const credentials = new DockerCredentials(environment, signal);
-  const common = { client, cache, limiter, platform, retry };
+  const common = { client, cache, limiter, platform, retry: { signal } };
+  const remote = new ImageSource({ ...common, credentials, insecureRegistries });
+  const findRemote = (text: string) => remote.find(text);
   return {
     files: new FileFetcher({ ...common, baseDirectory: places.baseDirectory }),
-    images: new ImageSource({ ...common, credentials, insecureRegistries: insecureRegistry }),
+    findImage: local?.before(findRemote, cache) ?? findRemote,
     imageFetcher: new ImageFetcher({ ...common, onProgress: (bytes) => shown.add(bytes) }),
     cache,
     limiter,
@@ -97,41 +108,4 @@ async function openCache(
   const directory = wanted ? BlobCache.defaultDirectory(environment) : undefined;
   if (directory === undefined) return BlobCache.openTemporary(path.dirname(target));
   return BlobCache.open(directory);
-}
-
-/** The layers of all images as one transfer. */
-class ShownProgress {
-  readonly #options: BuildOptions;
-  readonly #context: CliContext;
-  #progress: Progress | undefined;
-  #total = 0;
-  #bytes = 0;
-  #furthest = 0;
-
-  constructor(options: BuildOptions, context: CliContext) {
-    this.#options = options;
-    this.#context = context;
-  }
-
-  start(total: number): void {
-    this.#total = total;
-    this.#progress = createProgress(this.#context.terminal, {
-      mode: isQuiet(this.#context) ? "none" : this.#options.progress,
-      label: "Image download progress",
-      total,
-      subject: { type: "images" },
-    });
-  }
-
-  /** A download that starts again gives back what it had. */
-  add(bytes: number): void {
-    this.#bytes += bytes;
-    this.#furthest = Math.max(this.#furthest, this.#bytes);
-    this.#progress?.advance(this.#furthest);
-  }
-
-  end(): void {
-    if (this.#bytes === this.#total) this.#progress?.finish();
-    else this.#progress?.fail();
-  }
 }

@@ -12,7 +12,7 @@ import { type FileHandle, mkdir, mkdtemp, open, readdir, rename, rm, stat } from
 import path from "node:path";
 import { type Digest, digestSoFar, hexOf } from "../../oci/digest.ts";
 import { DigestMismatch, SizeMismatch } from "../../oci/registry-error.ts";
-import type { Downloaded } from "./download.ts";
+import type { WrittenContent } from "./hashing-file.ts";
 
 const readChunkBytes = 1024 * 1024;
 const staleMs = 24 * 60 * 60 * 1000;
@@ -66,9 +66,9 @@ export class BlobCache {
    * @throws {DigestMismatch | SizeMismatch}
    */
   async add(
-    fetch: (file: FileHandle) => Promise<Downloaded>,
-    expected?: Downloaded,
-  ): Promise<Downloaded> {
+    fetch: (file: FileHandle) => Promise<WrittenContent>,
+    expected?: WrittenContent,
+  ): Promise<WrittenContent> {
     const incoming = path.join(this.#directory, "incoming", randomUUID());
     const file = await open(incoming, "wx", 0o600);
     try {

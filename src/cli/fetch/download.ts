@@ -4,10 +4,9 @@
  * What breaks off goes on where it stopped when the server can do that, and starts again when not;
  * a server that sends half of something else is noticed by its Content-Range or its validator.
  */
-import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { type Digest, digestSoFar } from "../../oci/digest.ts";
 import { explainFailure, FetchFailed, httpFailure, truncatedFailure } from "./fetch-failed.ts";
+import { HashingFile, type WrittenContent } from "./hashing-file.ts";
 import type { HttpAnswer } from "./http-client.ts";
 import { Retries, type RetryPolicy } from "./retry.ts";
 
@@ -26,12 +25,6 @@ export interface DownloadOptions extends RetryPolicy {
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
-export interface Downloaded {
-  readonly digest: Digest;
-  /** Bytes. */
-  readonly size: number;
-}
-
 /** So many bytes between two failures are worth going on, in bytes. */
 const progressBytes = 1024 * 1024;
 
@@ -40,7 +33,7 @@ export async function download(
   source: DownloadSource,
   file: FileHandle,
   options: DownloadOptions,
-): Promise<Downloaded> {
+): Promise<WrittenContent> {
   const running = new Download(source, file, options);
   const retries = new Retries(options);
   for (let furthest = 0; ; ) {
@@ -56,44 +49,42 @@ export async function download(
 
 class Download {
   readonly #source: DownloadSource;
-  readonly #file: FileHandle;
+  readonly #file: HashingFile;
   readonly #options: DownloadOptions;
-  #hash: Hash = createHash("sha256");
-  #position = 0;
   #total: number | undefined;
   /** Strong ETag of the answer that the bytes so far came from. */
   #validator: string | undefined;
 
   constructor(source: DownloadSource, file: FileHandle, options: DownloadOptions) {
     this.#source = source;
-    this.#file = file;
+    this.#file = new HashingFile(file);
     this.#options = options;
     this.#total = source.size;
   }
 
   get position(): number {
-    return this.#position;
+    return this.#file.size;
   }
 
-  async attempt(): Promise<Downloaded> {
+  async attempt(): Promise<WrittenContent> {
     const { immutable } = this.#source;
     if (!immutable && this.#validator === undefined) await this.#restart();
     const answer = await this.#source.open(this.#rangeHeaders());
     if (!(await this.#accepts(answer))) return await this.#refuse(answer);
     await this.#readBody(answer);
-    return { digest: digestSoFar("sha256", this.#hash), size: this.#position };
+    return this.#file.content();
   }
 
   #rangeHeaders(): Record<string, string> {
     const identity = { "accept-encoding": "identity" };
-    if (this.#position === 0) return identity;
-    const range = { ...identity, range: `bytes=${this.#position}-` };
+    if (this.position === 0) return identity;
+    const range = { ...identity, range: `bytes=${this.position}-` };
     return this.#validator === undefined ? range : { ...range, "if-range": this.#validator };
   }
 
   /** Whether the body that follows is the content, or its rest. */
   async #accepts(answer: HttpAnswer): Promise<boolean> {
-    if (answer.status === 206 && this.#position > 0) return this.#continues(answer);
+    if (answer.status === 206 && this.position > 0) return this.#continues(answer);
     if (answer.status !== 200) return false;
     await this.#restart();
     this.#total = this.#source.size ?? lengthOf(answer);
@@ -105,13 +96,13 @@ class Download {
   #continues(answer: HttpAnswer): boolean {
     const [, start, total] =
       /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.header("content-range") ?? "") ?? [];
-    if (Number(start) !== this.#position) return false;
+    if (Number(start) !== this.position) return false;
     return this.#total === undefined || total === "*" || Number(total) === this.#total;
   }
 
   async #refuse(answer: HttpAnswer): Promise<never> {
     await answer.discard();
-    const ranged = this.#position > 0 && (answer.status === 206 || answer.status === 416);
+    const ranged = this.position > 0 && (answer.status === 206 || answer.status === 416);
     if (!ranged) {
       throw httpFailure(answer.status, answer.statusText, answer.header("retry-after"));
     }
@@ -130,8 +121,8 @@ class Download {
       signal.throwIfAborted();
       throw this.#explain(error, idleTimeoutMs);
     }
-    if (this.#total !== undefined && this.#position < this.#total) {
-      throw truncatedFailure(this.#position, this.#total);
+    if (this.#total !== undefined && this.position < this.#total) {
+      throw truncatedFailure(this.position, this.#total);
     }
   }
 
@@ -140,29 +131,21 @@ class Download {
     if (!(explained instanceof FetchFailed) || explained.message.startsWith("timed out")) {
       return explained;
     }
-    return explained.retryable ? truncatedFailure(this.#position, this.#total, error) : explained;
+    return explained.retryable ? truncatedFailure(this.position, this.#total, error) : explained;
   }
 
   async #append(chunk: Buffer): Promise<void> {
     const { size } = this.#source;
-    if (size !== undefined && this.#position + chunk.byteLength > size) {
+    if (size !== undefined && this.position + chunk.byteLength > size) {
       throw new FetchFailed(`longer than the ${size.toLocaleString("en-US")} bytes expected`);
     }
-    this.#hash.update(chunk);
-    for (let done = 0; done < chunk.byteLength; ) {
-      const rest = chunk.byteLength - done;
-      const { bytesWritten } = await this.#file.write(chunk, done, rest, this.#position + done);
-      done += bytesWritten;
-    }
-    this.#position += chunk.byteLength;
+    await this.#file.append(chunk);
   }
 
   async #restart(): Promise<void> {
-    if (this.#position === 0) return;
-    this.#options.onProgress?.(-this.#position);
-    await this.#file.truncate(0);
-    this.#hash = createHash("sha256");
-    this.#position = 0;
+    if (this.position === 0) return;
+    this.#options.onProgress?.(-this.position);
+    await this.#file.restart();
     this.#total = this.#source.size;
     this.#validator = undefined;
   }

@@ -48,6 +48,9 @@ export interface RemoteImage {
   open(blob: Descriptor): DownloadSource;
 }
 
+/** @throws {ImageUnavailable} with the words for it */
+export type FindImage = (text: string) => Promise<RemoteImage>;
+
 const manifestTypes = [
   mediaType.ociIndex,
   mediaType.dockerList,
