@@ -16,7 +16,7 @@ import type { Finished } from "../fixtures/program.ts";
 import { assertRefusedAtOnce } from "../fixtures/refusal.ts";
 import { lacking } from "../fixtures/requirements.ts";
 
-const skip = lacking("unshare", "nsenter", "ip", "skopeo");
+const skip = lacking("unshare", "nsenter", "ip", "curl", "skopeo");
 
 describe("skopeo against the registry", { skip }, () => {
   let registry: ClientRegistry;
