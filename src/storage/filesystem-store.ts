@@ -13,6 +13,7 @@
 import { createHash } from "node:crypto";
 import { link, mkdir, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import path from "node:path";
+import { DirectoryNames } from "./directory-names.ts";
 import {
   createStaged,
   DurableDirectories,
@@ -42,6 +43,7 @@ export class FilesystemStore implements ObjectStore {
   readonly #staging: string;
   readonly #locks: FileLocks;
   readonly #directories: DurableDirectories;
+  readonly #names = new DirectoryNames();
 
   /** @param root an absolute path */
   private constructor(root: string) {
@@ -147,7 +149,9 @@ export class FilesystemStore implements ObjectStore {
     { after = "", limit = 1000 }: { after?: string; limit?: number } = {},
   ): Promise<ListPage> {
     checkPrefix(prefix);
-    return explained(`list ${prefix}`, () => listFiles(this.#objects, prefix, after, limit));
+    return explained(`list ${prefix}`, () =>
+      listFiles(this.#names, this.#objects, prefix, after, limit),
+    );
   }
 
   async #replace(staged: string, target: string, key: string, expected: Revision): Promise<void> {

@@ -1,46 +1,57 @@
 /**
  * Object keys below a directory, in byte order, page by page.
  *
- * Directories are read one at a time and only where a page can reach, so a page of a flat prefix
- * costs one directory read. A name that is being replaced by rename stays listed.
+ * Only directories that a page can reach are looked at, one at a time. A name that is being replaced
+ * by rename stays listed.
  */
-import { readdir } from "node:fs/promises";
 import path from "node:path";
+import type { DirectoryNames } from "./directory-names.ts";
 import type { ListPage } from "./object-store.ts";
+import { unlessAbsent } from "./platform-error.ts";
+
+interface Listing {
+  readonly directories: DirectoryNames;
+  readonly root: string;
+  readonly after: string;
+  /** Keys that are wanted, one more than the page holds. */
+  readonly wanted: number;
+  readonly keys: string[];
+}
 
 export async function listFiles(
+  directories: DirectoryNames,
   root: string,
   prefix: string,
   after: string,
   limit: number,
 ): Promise<ListPage> {
   const keys: string[] = [];
-  for await (const key of walk(root, prefix, after)) {
-    if (keys.length === limit) return { keys, more: true };
-    keys.push(key);
-  }
-  return { keys, more: false };
+  await collect({ directories, root, after, wanted: limit + 1, keys }, prefix);
+  return { keys: keys.slice(0, limit), more: keys.length > limit };
 }
 
-async function* walk(root: string, prefix: string, after: string): AsyncGenerator<string> {
-  for (const name of await sortedNames(path.join(root, prefix))) {
-    const key = prefix + name;
+async function collect(listing: Listing, prefix: string): Promise<void> {
+  const { directories, root, after, wanted, keys } = listing;
+  const names = (await unlessAbsent(directories.sorted(path.join(root, prefix)))) ?? [];
+  for (let at = startOf(names, prefix, after); at < names.length && keys.length < wanted; at += 1) {
+    const key = `${prefix}${names[at]}`;
     if (!key.endsWith("/")) {
-      if (key > after) yield key;
+      if (key > after) keys.push(key);
     } else if (key > after || after.startsWith(key)) {
-      yield* walk(root, key, after);
+      await collect(listing, key);
     }
   }
 }
 
-/** Directories carry a trailing `/`, so that they sort where their keys do. */
-async function sortedNames(directory: string): Promise<string[]> {
-  try {
-    const entries = await readdir(directory, { withFileTypes: true });
-    return entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name)).sort();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return [];
-    throw error;
+/** Where the first name stands that can lead behind `after`: found by halving. */
+function startOf(names: readonly string[], prefix: string, after: string): number {
+  let low = 0;
+  let high = names.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (`${prefix}${names[middle]}` <= after) low = middle + 1;
+    else high = middle;
   }
+  // The directory that holds `after` stands in front of what is behind it.
+  return Math.max(low - 1, 0);
 }
