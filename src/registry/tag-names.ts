@@ -26,7 +26,7 @@ export async function* listTagNames(
   after: string,
   ahead: number,
 ): AsyncGenerator<ListedTag[]> {
-  const limit = Math.min(Math.max(ahead, 1), largestListing);
+  const limit = Math.min(ahead + 1, largestListing); // one more: the last name is held back
   let open: ListedTag[] = []; // the last tag: its hints may be on the next page
   let position = after;
   for (let more = true; more; ) {
