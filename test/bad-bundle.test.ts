@@ -3,7 +3,7 @@
  * see the same registry as before. The server is the real one, as its own process.
  */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { badBundles } from "./fixtures/bad-bundles.ts";
@@ -105,6 +105,12 @@ describe("bad bundles", () => {
     assert.deepEqual(await visibleState(client, server.url), good);
     const { status } = await add(bytes);
     assert.equal(status, 200);
+  });
+
+  it("has nothing half-written on its disk in the end", async () => {
+    const { code } = await server.stop();
+    assert.equal(code, 0);
+    assert.deepEqual(await readdir(path.join(scratch, "data/staging")), []);
   });
 });
 

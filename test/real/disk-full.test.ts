@@ -3,7 +3,7 @@
  * words, readers see what they saw before, and a smaller package still finds room.
  */
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, statfs, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fixedBody, generatedBody } from "../fixtures/body.ts";
@@ -83,6 +83,14 @@ describe("a full disk", { skip }, () => {
     assert.equal(status, 507, body.toString());
     assert.match(body.toString(), /"errors":\[\{"code":/);
     assert.deepEqual(await visibleState(client, server.url), good);
+  });
+
+  it("gives the room back that refused content took", async () => {
+    // The disk is in a mount namespace of the server's; /proc leads into it.
+    const data = path.join("/proc", String(server.pid), "root", scratch, "data");
+    assert.deepEqual(await readdir(path.join(data, "staging")), []);
+    const { blocks, bavail } = await statfs(data);
+    assert.ok(bavail / blocks > 0.9, `${bavail} of ${blocks} blocks are free`);
   });
 
   it("takes a smaller package afterwards", async () => {
