@@ -34,7 +34,11 @@ export interface LinkFacts {
 
 export type ManifestLink =
   | ({ readonly state: "pending" | "committed" } & LinkFacts)
-  | { readonly state: "deleted" };
+  | {
+      readonly state: "deleted";
+      /** Has to go, too, which may have been interrupted. */
+      readonly twin?: Digest;
+    };
 
 export type CommittedLink = { readonly state: "committed" } & LinkFacts;
 
@@ -81,7 +85,7 @@ export class ManifestLinks {
     await this.#documents.update<ManifestLink>(layout.link(repository, digest), (current) => {
       removed = current?.state === "committed" ? (current as CommittedLink) : undefined;
       if (removed?.ofPackage) throw new PackageContentProtected(`manifest ${digest}`);
-      return removed && { state: "deleted" };
+      return removed && { state: "deleted", ...(removed.twin && { twin: removed.twin }) };
     });
     return removed;
   }

@@ -147,10 +147,9 @@ export class Manifests {
   async delete(repository: RepositoryName, digest: Digest): Promise<void> {
     const { links, tags } = this.#parts;
     const removed = await links.delete(repository, digest);
-    if (!removed && (await links.read(repository, digest)) === undefined) {
-      throw unknown(repository, digest);
-    }
-    if (removed?.twin) await links.releaseTwin(repository, removed.twin, digest);
+    const left = removed ?? (await links.read(repository, digest))?.value;
+    if (!left) throw unknown(repository, digest);
+    if (left.twin) await links.releaseTwin(repository, left.twin, digest);
     await tags.dropNaming(
       repository,
       digest,

@@ -7,6 +7,7 @@ import { mediaType } from "../../src/oci/media-type.ts";
 import { ManifestUnknown } from "../../src/oci/registry-error.ts";
 import { PackageContentProtected } from "../../src/registry/registry-errors.ts";
 import { schema2Twin } from "../../src/registry/schema2-twin.ts";
+import { StoreUnavailable } from "../../src/storage/store-error.ts";
 import { imageOf, indexOf, manifestOf, pushImage, pushParts, repository } from "./content.ts";
 import { describeRegistry } from "./registry-under-test.ts";
 
@@ -81,6 +82,23 @@ describeRegistry("schema 2 twins", (tested) => {
     await pushImage(tested().here, image);
     await tested().here.manifests.delete(repository, image.manifest.digest);
     await assert.rejects(find(twin), ManifestUnknown);
+  });
+
+  it("go with the image at the second attempt when the first was interrupted", async () => {
+    const { here, there } = tested();
+    await pushImage(here, image, ["v1"]);
+    const [deleting, releasing] = [1, 2].map(() => here.store.hold("save", /^link\//));
+    const deleted = here.manifests.delete(repository, image.manifest.digest);
+    await deleting?.proceed();
+    await releasing?.arrived;
+    here.store.outage(/./);
+    await releasing?.drop();
+    await assert.rejects(deleted, StoreUnavailable);
+    assert.equal((await find(twin)).digest, twin.digest);
+    const again = there.manifests.delete(repository, image.manifest.digest);
+    await assert.rejects(again, ManifestUnknown);
+    await assert.rejects(find(twin), ManifestUnknown);
+    assert.deepEqual((await there.tags.list(repository, "", 5)).tags, []);
   });
 
   it("stay for another image that has the same one", async () => {
