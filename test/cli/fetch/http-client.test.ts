@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, afterEach, before, describe, it } from "node:test";
 import { createSecureContext } from "node:tls";
 import { UsageError } from "../../../src/cli/cli-error.ts";
@@ -174,5 +176,21 @@ describe("HttpClient behind a proxy", () => {
     const environment = { HTTPS_PROXY: proxy.url, HTTP_PROXY: proxy.url };
     assert.equal(await send("http://a.example.com/up", environment), "tunnelled");
     await assert.rejects(send("https://a.example.com/down", environment), /redirected to http$/);
+  });
+});
+
+describe("HttpClient and a proxy that refuses", () => {
+  it("says what the proxy answered", async () => {
+    const server = createServer();
+    server.on("connect", (_request, socket) => {
+      socket.end("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const client = plainClient({ HTTPS_PROXY: `http://127.0.0.1:${port}` });
+    const sent = client.send(new URL("https://example.org/"), { signal });
+    await assert.rejects(sent, /^FetchFailed: the proxy answered 407$/);
+    await client.close();
+    await new Promise((resolve) => server.close(resolve));
   });
 });
