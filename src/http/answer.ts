@@ -9,6 +9,14 @@ import { finished } from "node:stream/promises";
 
 const lingerMs = 5000;
 
+/**
+ * A body up to this size is read before the answer, as Go's servers do it: containerd up to 1.6.20
+ * hangs when the answer to its manifest overtakes the manifest (containerd/containerd#8379). It also
+ * saves the connection, on which the client then asks again with credentials.
+ */
+const smallBodyBytes = 256 * 1024;
+const smallBodyMs = 1000;
+
 export async function sendAnswer(
   request: IncomingMessage,
   response: ServerResponse,
@@ -18,6 +26,7 @@ export async function sendAnswer(
 ): Promise<void> {
   const length = { "Content-Length": body.length };
   const sent = request.method === "HEAD" ? undefined : body;
+  if (isSmall(request)) await discard(request, smallBodyMs);
   if (request.complete || !hasBody(request)) {
     response.writeHead(status, { ...headers, ...length }).end(sent);
     return;
@@ -26,7 +35,7 @@ export async function sendAnswer(
   // Everything but the end: Node closes the connection at the end, and that would be the reset.
   response.flushHeaders();
   if (sent) response.write(sent);
-  await discard(request);
+  await discard(request, lingerMs);
   response.end();
 }
 
@@ -48,8 +57,13 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0");
 }
 
-async function discard(request: IncomingMessage): Promise<void> {
-  const patience = AbortSignal.timeout(lingerMs);
+function isSmall({ headers }: IncomingMessage): boolean {
+  return Number(headers["content-length"] ?? Number.POSITIVE_INFINITY) <= smallBodyBytes;
+}
+
+async function discard(request: IncomingMessage, milliseconds: number): Promise<void> {
+  if (request.complete) return;
+  const patience = AbortSignal.timeout(milliseconds);
   request.resume();
   // It ends, it breaks off or it takes too long: the answer is out in any case.
   await finished(request, { signal: patience, writable: false }).catch(() => {});
