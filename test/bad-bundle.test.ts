@@ -71,6 +71,19 @@ describe("bad bundles", () => {
     assert.deepEqual(await visibleState(client, server.url), good);
   });
 
+  it("are named by the command line too, before or after sending", async () => {
+    const trust = ["--url", server.url, "--ca", server.developmentCaFile];
+    for (const [number, bad] of badBundles.entries()) {
+      const file = path.join(scratch, `bad-${number}.dcos`);
+      await writeFile(file, await bad.bytes());
+      const { code, stderr } = await cli(["add", "--dcos-file", file, ...trust]);
+      assert.ok(code === 6 || code === 1, `${bad.title}: exit ${code}\n${stderr}`);
+      assert.match(stderr, /^Error/m, bad.title);
+      assert.doesNotMatch(stderr, /^\s+at .*\.js:\d+/m, "a stack is no message");
+    }
+    assert.deepEqual(await visibleState(client, server.url), good);
+  });
+
   it("says through the command line what was wrong, with an exit code of its own", async () => {
     const trust = ["--url", server.url, "--ca", server.developmentCaFile];
     const file = path.join(scratch, "lie.dcos");
