@@ -66,12 +66,9 @@ export class SessionDocuments {
     algorithm: DigestAlgorithm,
   ): Promise<OpenDocument> {
     const value: OpenSession = { state: "open", repository, algorithm, segments: [], offset: 0 };
-    const created = await this.#write(() =>
+    return this.#write(() =>
       this.#documents.create<UploadSession>(layout.session(session), { value }),
-    );
-    // The answer was lost, and by the time it was looked up others had gone on.
-    if (created.generation > 1) throw refusal(created.value);
-    return created as OpenDocument;
+    ) as Promise<OpenDocument>;
   }
 
   /**

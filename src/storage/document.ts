@@ -21,6 +21,11 @@ const repeats = 20;
 const losses = 100;
 const newline = 0x0a;
 const nothing = Buffer.alloc(0);
+/**
+ * Of a state that was written and replaced by others before its writer learned of it. No document has
+ * it, so whoever goes on from that state is refused like anybody who is late.
+ */
+const superseded = "superseded" as Revision;
 
 export interface Document<T> {
   readonly key: string;
@@ -29,6 +34,7 @@ export interface Document<T> {
   readonly content: Buffer;
   /** Grows by one with every accepted write. */
   readonly generation: number;
+  /** Never of a later state than `value`. */
   readonly revision: Revision;
   /** Ids of the last transactions, the newest first. */
   readonly transactions: readonly string[];
@@ -135,28 +141,36 @@ export class Documents {
       ? { revision: expected.revision }
       : { absent: true };
 
+    const written = { key, value, content: Buffer.from(content), generation, transactions };
     for (let attempt = 0; ; attempt += 1) {
       const outcome = await this.#store
         .save(key, bytes, precondition)
         .catch((error: unknown) => possiblyWritten(error, attempt));
-      if (!(outcome instanceof Error)) {
-        return {
-          key,
-          value,
-          content: Buffer.from(content),
-          generation,
-          revision: outcome,
-          transactions,
-        };
-      }
-      const current = await this.read<T>(key);
-      if (current?.transactions.includes(transaction)) return current;
-      if (current?.revision !== expected?.revision) throw new DocumentChanged(key, current);
+      if (!(outcome instanceof Error)) return { ...written, revision: outcome };
+      const revision = await this.#accepted(written, expected?.revision);
+      if (revision !== undefined) return { ...written, revision };
       if (attempt === repeats) {
         throw new StoreUnavailable(`cannot write ${key}`, { cause: outcome });
       }
       await pause(attempt);
     }
+  }
+
+  /**
+   * Whether a write whose answer is not known has happened.
+   *
+   * @returns the revision that it made, undefined when nothing has changed
+   * @throws {DocumentChanged} when it has not and never will
+   */
+  async #accepted<T>(
+    { key, transactions: [own = ""] }: Omit<Document<T>, "revision">,
+    expected: Revision | undefined,
+  ): Promise<Revision | undefined> {
+    const current = await this.read<T>(key);
+    const age = current?.transactions.indexOf(own) ?? -1;
+    if (age >= 0) return age === 0 ? current?.revision : superseded;
+    if (current?.revision !== expected) throw new DocumentChanged(key, current);
+    return undefined;
   }
 }
 
