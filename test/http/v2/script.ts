@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { mediaType } from "../../../src/oci/media-type.ts";
 
 export interface Script {
   /** The behaviour that it shows, as a sentence about the registry. */
@@ -46,8 +47,17 @@ export interface Expectation {
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingMessage["headers"];
+  /** As far as it came. */
   readonly body: Buffer;
 }
+
+/** What clients of today accept; a script that is about `Accept` says its own. */
+const usualAccept = [
+  mediaType.ociManifest,
+  mediaType.ociIndex,
+  mediaType.dockerManifest,
+  mediaType.dockerList,
+].join(", ");
 
 /** What one run of a script has learnt so far. */
 export class Conversation {
@@ -67,7 +77,11 @@ export class Conversation {
   async ask(step: Step, method?: string): Promise<Answer> {
     const [written = "", template = ""] = step.ask.split(" ");
     const path = withQuery(this.fill(template), this.#filled(step.query));
-    const answer = await send(this.#port, { ...step, method: method ?? written, path });
+    const headers = path.includes("/manifests/")
+      ? { Accept: usualAccept, ...step.headers }
+      : step.headers;
+    const asked = { ...step, ...(headers && { headers }), method: method ?? written, path };
+    const answer = await send(this.#port, asked);
     const { location } = answer.headers;
     if (location !== undefined) {
       this.#known.set("location", pathOf(location));
@@ -103,19 +117,24 @@ export async function send(port: number, sending: Sending): Promise<Answer> {
     headers: { ...length, ...headers },
     agent: false,
   });
-  const answered = once(asking, "response") as Promise<[IncomingMessage]>;
+  const responded = once(asking, "response") as Promise<[IncomingMessage]>;
   // A server that refuses may close while we still send; what counts is its answer.
   asking.on("error", () => {});
   if (streamed && body) pipeline(Readable.from([body]), asking).catch(() => {});
   else asking.end(body);
-  const [answer] = await answered;
+  const [answer] = await responded;
+  const { statusCode: status = 0, headers: answered } = answer;
+  return { status, headers: answered, body: await bytesOf(answer) };
+}
+
+async function bytesOf(answer: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of answer) chunks.push(chunk as Buffer);
-  return {
-    status: answer.statusCode ?? 0,
-    headers: answer.headers,
-    body: Buffer.concat(chunks),
-  };
+  try {
+    for await (const chunk of answer) chunks.push(chunk as Buffer);
+  } catch {
+    // Cut off: what came differs from the announced length then.
+  }
+  return Buffer.concat(chunks);
 }
 
 /** Registries may answer with a whole URL. */

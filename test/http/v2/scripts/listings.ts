@@ -142,11 +142,10 @@ const catalog: readonly Script[] = [
   {
     title: "lists repositories in pages behind any last",
     steps: [
-      ...pushParts,
-      pushManifest(image, "1"),
+      pushManifest(imageIndex([]), "1"),
       ...["b", "a", "a-b", "a/b"].map(
         (name): Step => ({
-          ...pushManifest(image, "1"),
+          ...pushManifest(imageIndex([]), "1"),
           ask: `PUT /v2/{name}/${name}/manifests/1`,
         }),
       ),
