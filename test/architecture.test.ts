@@ -26,7 +26,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 const owners: Readonly<Record<string, readonly string[]>> = {
   express: ["http"],
   "node-forge": ["tls"],
-  "tar-stream": ["packages"],
+  "tar-stream": [],
   commander: ["cli"],
   "@aws-sdk/client-s3": ["storage"],
 };
