@@ -88,6 +88,7 @@ export class ScriptedStore implements ObjectStore {
   readonly requests: string[] = [];
   readonly #inner: ObjectStore;
   readonly #held: HeldRequest[] = [];
+  #gate: ((request: HeldRequest) => void) | undefined;
   #outage: RegExp | undefined;
 
   constructor(inner: ObjectStore) {
@@ -99,6 +100,11 @@ export class ScriptedStore implements ObjectStore {
     const held = new HeldRequest(method, key);
     this.#held.push(held);
     return held;
+  }
+
+  /** From now on every request waits for the test, which is told of each. */
+  gate(tell: (request: HeldRequest) => void): void {
+    this.#gate = tell;
   }
 
   /** From now on requests whose `method key` matches are dropped; undefined ends it. */
@@ -153,7 +159,19 @@ export class ScriptedStore implements ObjectStore {
     if (this.#outage?.test(request)) return unavailable(method);
     const position = this.#held.findIndex((one) => one.method === method && one.key.test(key));
     const [held] = position < 0 ? [] : this.#held.splice(position, 1);
-    return held ? held.take(execute) : execute();
+    if (held) return held.take(execute);
+    return this.#gate ? this.#pastGate(method, execute, this.#gate) : execute();
+  }
+
+  #pastGate<T>(
+    method: StoreMethod,
+    execute: () => Promise<T>,
+    tell: (request: HeldRequest) => void,
+  ): Promise<T> {
+    const request = new HeldRequest(method, /^/);
+    const answer = request.take(execute);
+    tell(request);
+    return answer;
   }
 }
 
