@@ -34,7 +34,7 @@ import {
   type Revision,
   type StagedWrite,
 } from "./object-store.ts";
-import { codeOf, explained, unlessAbsent } from "./platform-error.ts";
+import { codeOf, explained, isFull, unlessAbsent } from "./platform-error.ts";
 import { readFileStream } from "./read-file.ts";
 import { ObjectNotFound, PreconditionFailed } from "./store-error.ts";
 
@@ -138,9 +138,14 @@ export class FilesystemStore implements ObjectStore {
 
   async delete(key: string): Promise<void> {
     const file = this.#path(key);
+    const remove = (): Promise<void> => unlessAbsent(unlink(file));
     // Under the lock: a replace that has just compared revisions must not bring the key back.
     await explained(`delete ${key}`, () =>
-      this.#locks.hold(lockName(key), () => unlessAbsent(unlink(file))),
+      this.#locks.hold(lockName(key), remove).catch((error: unknown) => {
+        // A full disk has no room for a lock, and only deleting makes room.
+        if (!isFull(error)) throw error;
+        return remove();
+      }),
     );
   }
 

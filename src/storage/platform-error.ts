@@ -6,13 +6,18 @@ export async function explained<T>(what: string, work: () => Promise<T>): Promis
   try {
     return await work();
   } catch (cause) {
+    if (isFull(cause)) throw new StoreFull({ cause });
     const code = codeOf(cause);
-    if (code === "ENOSPC" || code === "EDQUOT") throw new StoreFull({ cause });
     if (code !== undefined && "syscall" in (cause as object)) {
       throw new StoreUnavailable(`${what} failed (${code})`, { cause });
     }
     throw cause;
   }
+}
+
+/** No blocks, no inodes, or over quota. */
+export function isFull(error: unknown): boolean {
+  return codeOf(error) === "ENOSPC" || codeOf(error) === "EDQUOT";
 }
 
 /** @returns undefined when the file, or a directory on the way to it, is not there */

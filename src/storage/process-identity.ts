@@ -9,7 +9,9 @@ import { readFileSync, readlinkSync } from "node:fs";
 /** `<boot>_<pid>_<start time>_<process namespace>`; other fields may follow behind a `_`. */
 export type ProcessIdentity = string;
 
-const boot = readLine("/proc/sys/kernel/random/boot_id") ?? "noboot";
+// Short enough that a lock, a symbolic link to an identity, needs no block of the disk.
+const boot =
+  readLine("/proc/sys/kernel/random/boot_id")?.replaceAll("-", "").slice(0, 12) ?? "noboot";
 const namespace = /\d+/.exec(readTarget("/proc/self/ns/pid") ?? "")?.[0] ?? "0";
 const fields = [boot, process.pid, startTime(process.pid) ?? 0, namespace];
 
