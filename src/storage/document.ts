@@ -15,8 +15,9 @@ import { ObjectDamaged, PreconditionFailed, StoreFull, StoreUnavailable } from "
 
 /** How many ids of past transactions a document with several writers remembers. */
 const remembered = 64;
-/** How often one write is sent again while it is not known to have happened. */
+/** How often, and for how long, one write is sent again while it is not known to have happened. */
 const repeats = 20;
+const patienceMs = 30_000;
 /** How often an update may find another writer first. */
 const losses = 100;
 const newline = 0x0a;
@@ -142,6 +143,7 @@ export class Documents {
       : { absent: true };
 
     const written = { key, value, content: Buffer.from(content), generation, transactions };
+    const deadline = performance.now() + patienceMs;
     for (let attempt = 0; ; attempt += 1) {
       const outcome = await this.#store
         .save(key, bytes, precondition)
@@ -149,7 +151,7 @@ export class Documents {
       if (!(outcome instanceof Error)) return { ...written, revision: outcome };
       const revision = await this.#accepted(written, expected?.revision);
       if (revision !== undefined) return { ...written, revision };
-      if (attempt === repeats) {
+      if (attempt === repeats || performance.now() > deadline) {
         throw new StoreUnavailable(`cannot write ${key}`, { cause: outcome });
       }
       await pause(attempt);

@@ -14,13 +14,7 @@ import { createHash } from "node:crypto";
 import { link, mkdir, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 import { DirectoryNames } from "./directory-names.ts";
-import {
-  createStaged,
-  DurableDirectories,
-  syncDirectory,
-  writeFully,
-  writeStaged,
-} from "./durable-file.ts";
+import { createStaged, DurableDirectories, writeFully, writeStaged } from "./durable-file.ts";
 import { FileLocks } from "./file-lock.ts";
 import { listFiles } from "./list-files.ts";
 import {
@@ -77,7 +71,10 @@ export class FilesystemStore implements ObjectStore {
 
   async load(key: string): Promise<LoadedObject | undefined> {
     const file = this.#path(key);
-    const bytes = await explained(`load ${key}`, () => unlessAbsent(readFile(file)));
+    const bytes = await explained(`load ${key}`, async () => {
+      await this.#directories.settle(path.dirname(file));
+      return unlessAbsent(readFile(file));
+    });
     return bytes && { bytes, revision: revisionOf(bytes) };
   }
 
@@ -87,7 +84,7 @@ export class FilesystemStore implements ObjectStore {
       await this.#directories.ensure(path.dirname(target));
       const staged = await writeStaged(this.#staging, bytes);
       try {
-        if ("absent" in precondition) await create(staged, target, key);
+        if ("absent" in precondition) await this.#create(staged, target, key);
         else await this.#replace(staged, target, key, precondition.revision);
       } finally {
         await rm(staged, { force: true });
@@ -126,7 +123,7 @@ export class FilesystemStore implements ObjectStore {
           await close();
           await this.#directories.ensure(path.dirname(target));
           await rename(staged.path, target);
-          await syncDirectory(path.dirname(target));
+          await this.#directories.sync(path.dirname(target));
           return size;
         }),
       abort: async () => {
@@ -159,29 +156,29 @@ export class FilesystemStore implements ObjectStore {
     );
   }
 
+  /** `link` creates only if absent and never replaces. */
+  async #create(staged: string, target: string, key: string): Promise<void> {
+    try {
+      await link(staged, target);
+    } catch (cause) {
+      if (codeOf(cause) === "EEXIST") throw new PreconditionFailed(key, { cause });
+      throw cause;
+    }
+    await this.#directories.sync(path.dirname(target));
+  }
+
   async #replace(staged: string, target: string, key: string, expected: Revision): Promise<void> {
     await this.#locks.hold(lockName(key), async () => {
       const current = await unlessAbsent(readFile(target));
       if (!current || revisionOf(current) !== expected) throw new PreconditionFailed(key);
       await rename(staged, target);
-      await syncDirectory(path.dirname(target));
+      await this.#directories.sync(path.dirname(target));
     });
   }
 
   #path(key: string): string {
     return path.join(this.#objects, checkKey(key));
   }
-}
-
-/** `link` creates only if absent and never replaces. */
-async function create(staged: string, target: string, key: string): Promise<void> {
-  try {
-    await link(staged, target);
-  } catch (cause) {
-    if (codeOf(cause) === "EEXIST") throw new PreconditionFailed(key, { cause });
-    throw cause;
-  }
-  await syncDirectory(path.dirname(target));
 }
 
 function revisionOf(bytes: Uint8Array): Revision {

@@ -71,4 +71,12 @@ describe("filesystem store", { skip: missing && "needs strace" }, () => {
     assert.equal(acknowledged.length, 14);
     for (const { name, lost } of acknowledged) assert.deepEqual(lost, [], name);
   });
+
+  it("does not acknowledge, or show, what could not be synced", async () => {
+    const root = path.join(scratch, "failing");
+    const failing = ["-P", `${root}/store/doc`, "-e", "inject=fsync:error=EIO"];
+    const tracing = ["-f", "-e", "trace=fsync", ...failing, "-o", "/dev/null"];
+    const script = path.resolve(import.meta.dirname, "failing-sync-work.js");
+    await run("strace", [...tracing, process.execPath, script, root]);
+  });
 });
