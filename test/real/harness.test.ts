@@ -87,7 +87,8 @@ describe("harness, against Debian's docker-registry", { skip }, () => {
   it("ends every process when the namespace closes", async () => {
     const other = await makeScratch("harness-end");
     const short = await Namespace.create(other);
-    const sleeper = new Program("sleep", ["600"], { place: short });
+    const sleeper = new Program("sh", ["-c", "echo inside; exec sleep 600"], { place: short });
+    await sleeper.waitFor("stdout", /inside/); // a namespace that is gone cannot be entered
     await short.close();
     const { signal, code } = await sleeper.ended();
     assert.ok(signal === "SIGKILL" || code === 137, `${signal} ${code}`);
