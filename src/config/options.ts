@@ -146,7 +146,8 @@ export const options: readonly Option[] = [
     pointer: "/packages/retain-days",
     schema: { type: "integer", minimum: 0, maximum: 36_500, default: 30 },
     value: "DAYS",
-    summary: "how long agents can still pull what belonged to a removed package",
+    summary:
+      "how long agents can still pull what belonged to a removed package (for ever until there is garbage collection)",
   },
   {
     pointer: "/upload/expiry-hours",
