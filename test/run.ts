@@ -11,6 +11,7 @@ import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { soak } from "./soak.ts";
 
 const here = import.meta.dirname;
 const sources = path.resolve(here, "../../test");
@@ -40,7 +41,11 @@ const skips: string[] = [];
 const files = await testFiles();
 if (files.length === 0) throw new Error(`no test file matches ${wanted.join(" ")}`);
 
-const events = run({ files, concurrency: real ? 1 : 2, timeout: real ? 1_800_000 : 300_000 });
+const events = run({
+  files,
+  concurrency: real ? 1 : 2,
+  timeout: real || soak ? 1_800_000 : 300_000,
+});
 events.on("test:pass", ({ name, skip, details }) => {
   // A skipped suite is reported instead of its tests.
   if (details.type === "suite" && skip === undefined) return;
