@@ -7,38 +7,15 @@
  */
 import { algorithmOf, type Digest, type DigestAlgorithm } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
-import { DigestMismatch, SizeMismatch } from "../oci/registry-error.ts";
+import { DigestMismatch } from "../oci/registry-error.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { StoreFull } from "../storage/store-error.ts";
 import { isPresent, type RecordDocument, type Segment } from "./blob-record.ts";
 import type { BlobStore } from "./blob-store.ts";
-import { ContentHash } from "./content-hash.ts";
-import { gather, prepend } from "./gather.ts";
-import { layout } from "./layout.ts";
 import { RangeUnsatisfiable, UploadInvalid, UploadUnknown } from "./registry-errors.ts";
-import { RunningHashes } from "./running-hashes.ts";
 import type { UploadTicket, UploadTickets } from "./upload-id.ts";
-import type { OpenDocument, OpenSession, SessionDocuments } from "./upload-session.ts";
-import { writeData } from "./write-data.ts";
-
-/** Bytes of one request, and where the client says they belong. */
-export interface Chunk {
-  readonly body: AsyncIterable<Uint8Array>;
-  /** Position of the first byte; undefined means "at the end". */
-  readonly start?: number;
-  /** Bytes that were announced, if any were. */
-  readonly length?: number;
-}
-
-interface Extended {
-  readonly document: OpenDocument;
-  readonly state: OpenSession;
-  /** Of all bytes in `state`. */
-  readonly digest: Digest;
-  /** Absent when this request brought no bytes and nothing had to be hashed. */
-  readonly hash?: ContentHash;
-  readonly added: readonly Segment[];
-}
+import { type Chunk, type Extended, UploadSegments } from "./upload-segments.ts";
+import type { SessionDocuments } from "./upload-session.ts";
 
 interface Checked {
   /** The blob's record from before the session is set to committing. */
@@ -47,11 +24,10 @@ interface Checked {
 }
 
 export class Uploads {
-  readonly #store: ObjectStore;
   readonly #blobs: BlobStore;
+  readonly #segments: UploadSegments;
   readonly #sessions: SessionDocuments;
   readonly #tickets: UploadTickets;
-  readonly #hashes = new RunningHashes();
 
   constructor(
     store: ObjectStore,
@@ -59,8 +35,8 @@ export class Uploads {
     sessions: SessionDocuments,
     tickets: UploadTickets,
   ) {
-    this.#store = store;
     this.#blobs = blobs;
+    this.#segments = new UploadSegments(store);
     this.#sessions = sessions;
     this.#tickets = tickets;
   }
@@ -90,9 +66,9 @@ export class Uploads {
     expectStart(chunk, open?.value.offset ?? 0);
     const document =
       open ?? (await this.#sessions.create(ticket.session, repository, ticket.algorithm));
-    const extended = await this.#extend(ticket, document, chunk);
+    const extended = await this.#segments.extend(ticket.session, document, chunk);
     await this.#advance(extended, { ...extended.state, digest: extended.digest });
-    if (extended.hash) this.#hashes.keep(ticket.session, extended.hash);
+    this.#segments.keep(ticket.session, extended);
     return extended.state.offset;
   }
 
@@ -114,7 +90,7 @@ export class Uploads {
     // A closing request with the whole body is an ordinary push with a known digest.
     if (open === undefined) return this.#blobs.push(digest, chunk.body, chunk.length);
 
-    const extended = await this.#extend(ticket, open, chunk);
+    const extended = await this.#segments.extend(ticket.session, open, chunk);
     const { fence, here } = await this.#check(extended, digest);
     if (here) await this.#drop(extended);
     else await this.#publish(ticket, extended, digest, fence);
@@ -125,48 +101,6 @@ export class Uploads {
     const { session } = await this.#tickets.check(repository, id);
     const ended = await this.#sessions.cancel(session);
     if (ended) await this.#blobs.discard(ended.segments);
-  }
-
-  async #extend(ticket: UploadTicket, document: OpenDocument, chunk: Chunk): Promise<Extended> {
-    const chunks = gather(chunk.body);
-    try {
-      return await this.#extendBy(ticket, document, chunk, chunks);
-    } finally {
-      await chunks.return(undefined);
-    }
-  }
-
-  async #extendBy(
-    ticket: UploadTicket,
-    document: OpenDocument,
-    { length }: Chunk,
-    chunks: AsyncGenerator<Buffer>,
-  ): Promise<Extended> {
-    const { value } = document;
-    const first = await chunks.next();
-    if (first.done) expectLength(length, 0);
-    if (first.done && value.digest) {
-      return { document, state: value, digest: value.digest, added: [] };
-    }
-    const hash =
-      this.#hashes.take(ticket.session, value.offset) ??
-      (await this.#rehash(value.segments, value.algorithm));
-    const check = (): void => expectLength(length, hash.size - value.offset);
-    const added = first.done ? [] : [await this.#segment(ticket, hash, first.value, chunks, check)];
-    const segments = [...value.segments, ...added];
-    const state = { ...value, segments, offset: hash.size };
-    return { document, state, digest: hash.digest(), hash, added };
-  }
-
-  async #segment(
-    { session }: UploadTicket,
-    hash: ContentHash,
-    head: Buffer,
-    rest: AsyncGenerator<Buffer>,
-    check: () => void,
-  ): Promise<Segment> {
-    const key = layout.newSegment(session);
-    return { key, size: await writeData(this.#store, key, hash, prepend(head, rest), check) };
   }
 
   /** What this request wrote is taken back only when it is certain that no session names it. */
@@ -189,7 +123,7 @@ export class Uploads {
       const actual =
         algorithm === state.algorithm
           ? known
-          : (await this.#rehash(state.segments, algorithm)).digest();
+          : (await this.#segments.rehash(state.segments, algorithm)).digest();
       if (actual !== digest) throw new DigestMismatch(digest, actual);
       const fence = await this.#blobs.fence(digest);
       return { fence, here: isPresent(fence) && (await this.#blobs.exists(digest)) };
@@ -222,15 +156,6 @@ export class Uploads {
   async #withdraw(segments: readonly Segment[]): Promise<void> {
     await this.#blobs.discard(segments).catch(() => undefined);
   }
-
-  /** Another process hashed these bytes, or the client wants another algorithm. */
-  async #rehash(segments: readonly Segment[], algorithm: DigestAlgorithm): Promise<ContentHash> {
-    const hash = new ContentHash(algorithm);
-    for (const { key } of segments) {
-      for await (const piece of await this.#store.read(key)) hash.update(piece);
-    }
-    return hash;
-  }
 }
 
 /** Whether a failed write of a session is known not to have happened, and never to happen later. */
@@ -244,8 +169,4 @@ function isDecided(error: unknown): boolean {
 
 function expectStart({ start }: Chunk, offset: number): void {
   if (start !== undefined && start !== offset) throw new RangeUnsatisfiable(offset, start);
-}
-
-function expectLength(length: number | undefined, actual: number): void {
-  if (length !== undefined && length !== actual) throw new SizeMismatch(length, actual);
 }

@@ -4,7 +4,7 @@ import { it } from "node:test";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { BlobUnknown, DigestMismatch } from "../../src/oci/registry-error.ts";
 import { RangeUnsatisfiable, UploadUnknown } from "../../src/registry/registry-errors.ts";
-import type { Chunk } from "../../src/registry/uploads.ts";
+import type { Chunk } from "../../src/registry/upload-segments.ts";
 import { StoreUnavailable } from "../../src/storage/store-error.ts";
 import { allKeys, brokenAfter, pattern } from "../storage/bytes.ts";
 import { contentOf, elsewhere, large, noBody, readBlob, repository } from "./content.ts";

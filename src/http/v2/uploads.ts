@@ -2,7 +2,7 @@
 import { type Digest, type DigestAlgorithm, isDigest, parseDigest } from "../../oci/digest.ts";
 import { DigestInvalid } from "../../oci/registry-error.ts";
 import { RangeUnsatisfiable, UploadInvalid } from "../../registry/registry-errors.ts";
-import type { Chunk } from "../../registry/uploads.ts";
+import type { Chunk } from "../../registry/upload-segments.ts";
 import { bodyOf } from "../read-limited.ts";
 import { answer, type Exchange } from "./exchange.ts";
 

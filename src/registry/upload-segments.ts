@@ -1,0 +1,113 @@
+/**
+ * Turns the bytes of one request into a segment of its upload session.
+ *
+ * Each request writes under a key of its own, and hashes while it writes: the digest of all bytes so
+ * far is known with the last one. The session itself is not touched; whoever calls decides whether
+ * the segment becomes part of it.
+ */
+import type { Digest, DigestAlgorithm } from "../oci/digest.ts";
+import { SizeMismatch } from "../oci/registry-error.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+import type { Segment } from "./blob-record.ts";
+import { ContentHash } from "./content-hash.ts";
+import { gather, prepend } from "./gather.ts";
+import { layout } from "./layout.ts";
+import { RunningHashes } from "./running-hashes.ts";
+import type { OpenDocument, OpenSession } from "./upload-session.ts";
+import { writeData } from "./write-data.ts";
+
+/** Bytes of one request, and where the client says they belong. */
+export interface Chunk {
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Position of the first byte; undefined means "at the end". */
+  readonly start?: number;
+  /** Bytes that were announced, if any were. */
+  readonly length?: number;
+}
+
+/** What a session is with the bytes of one request behind its own. */
+export interface Extended {
+  /** As it was read, and still is. */
+  readonly document: OpenDocument;
+  readonly state: OpenSession;
+  /** Of all bytes in `state`. */
+  readonly digest: Digest;
+  /** Absent when this request brought no bytes and nothing had to be hashed. */
+  readonly hash?: ContentHash;
+  readonly added: readonly Segment[];
+}
+
+export class UploadSegments {
+  readonly #store: ObjectStore;
+  readonly #hashes = new RunningHashes();
+
+  constructor(store: ObjectStore) {
+    this.#store = store;
+  }
+
+  /**
+   * Writes the chunk behind what the session has.
+   *
+   * @throws {SizeMismatch} when it has another length than announced; nothing is kept of it
+   */
+  async extend(session: string, document: OpenDocument, chunk: Chunk): Promise<Extended> {
+    const chunks = gather(chunk.body);
+    try {
+      return await this.#extendBy(session, document, chunk, chunks);
+    } finally {
+      await chunks.return(undefined);
+    }
+  }
+
+  /** Lets the next request of the session in this process go on without reading anything again. */
+  keep(session: string, { hash }: Extended): void {
+    if (hash) this.#hashes.keep(session, hash);
+  }
+
+  /** Reads what another process hashed, or what the client wants by another algorithm. */
+  async rehash(segments: readonly Segment[], algorithm: DigestAlgorithm): Promise<ContentHash> {
+    const hash = new ContentHash(algorithm);
+    for (const { key } of segments) {
+      for await (const piece of await this.#store.read(key)) hash.update(piece);
+    }
+    return hash;
+  }
+
+  async #extendBy(
+    session: string,
+    document: OpenDocument,
+    { length }: Chunk,
+    chunks: AsyncGenerator<Buffer>,
+  ): Promise<Extended> {
+    const { value } = document;
+    const first = await chunks.next();
+    if (first.done) expectLength(length, 0);
+    if (first.done && value.digest) {
+      return { document, state: value, digest: value.digest, added: [] };
+    }
+    const hash =
+      this.#hashes.take(session, value.offset) ??
+      (await this.rehash(value.segments, value.algorithm));
+    const check = (): void => expectLength(length, hash.size - value.offset);
+    const added = first.done
+      ? []
+      : [await this.#write(session, hash, prepend(first.value, chunks), check)];
+    const segments = [...value.segments, ...added];
+    const state = { ...value, segments, offset: hash.size };
+    return { document, state, digest: hash.digest(), hash, added };
+  }
+
+  async #write(
+    session: string,
+    hash: ContentHash,
+    chunks: AsyncIterable<Buffer>,
+    check: () => void,
+  ): Promise<Segment> {
+    const key = layout.newSegment(session);
+    return { key, size: await writeData(this.#store, key, hash, chunks, check) };
+  }
+}
+
+function expectLength(length: number | undefined, actual: number): void {
+  if (length !== undefined && length !== actual) throw new SizeMismatch(length, actual);
+}
