@@ -16,10 +16,12 @@ import path from "node:path";
 import { DirectoryNames } from "./directory-names.ts";
 import { createStaged, DurableDirectories, writeFully, writeStaged } from "./durable-file.ts";
 import { FileLocks } from "./file-lock.ts";
+import { stampFiles } from "./file-stamp.ts";
 import { listFiles } from "./list-files.ts";
 import {
   checkKey,
   checkPrefix,
+  type ListOptions,
   type ListPage,
   type LoadedObject,
   type ObjectStore,
@@ -33,6 +35,7 @@ import { readFileStream } from "./read-file.ts";
 import { ObjectNotFound, PreconditionFailed } from "./store-error.ts";
 
 export class FilesystemStore implements ObjectStore {
+  readonly listsEveryKey = true;
   readonly #objects: string;
   readonly #staging: string;
   readonly #locks: FileLocks;
@@ -148,12 +151,13 @@ export class FilesystemStore implements ObjectStore {
 
   async list(
     prefix: string,
-    { after = "", limit = 1000 }: { after?: string; limit?: number } = {},
+    { after = "", limit = 1000, stamps = false }: ListOptions = {},
   ): Promise<ListPage> {
     checkPrefix(prefix);
-    return explained(`list ${prefix}`, () =>
-      listFiles(this.#names, this.#objects, prefix, after, limit),
-    );
+    return explained(`list ${prefix}`, async () => {
+      const page = await listFiles(this.#names, this.#objects, prefix, after, limit);
+      return stamps ? { ...page, stamps: await stampFiles(this.#objects, page.keys) } : page;
+    });
   }
 
   /** `link` creates only if absent and never replaces. */

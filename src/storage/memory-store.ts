@@ -8,6 +8,7 @@ import { digestOf } from "../oci/digest.ts";
 import {
   checkKey,
   checkPrefix,
+  type ListOptions,
   type ListPage,
   type LoadedObject,
   type ObjectStore,
@@ -21,6 +22,7 @@ import { ObjectDamaged, ObjectNotFound, PreconditionFailed } from "./store-error
 const chunkBytes = 64 * 1024;
 
 export class MemoryStore implements ObjectStore {
+  readonly listsEveryKey = true;
   readonly #objects = new Map<string, Buffer>();
 
   async stat(key: string): Promise<number | undefined> {
@@ -74,13 +76,18 @@ export class MemoryStore implements ObjectStore {
 
   async list(
     prefix: string,
-    { after = "", limit = 1000 }: { after?: string; limit?: number } = {},
+    { after = "", limit = 1000, stamps = false }: ListOptions = {},
   ): Promise<ListPage> {
     checkPrefix(prefix);
     const matching = [...this.#objects.keys()]
       .filter((key) => key.startsWith(prefix) && key > after)
       .sort();
-    return { keys: matching.slice(0, limit), more: matching.length > limit };
+    const keys = matching.slice(0, limit);
+    return { keys, more: matching.length > limit, ...(stamps && { stamps: this.#stamps(keys) }) };
+  }
+
+  #stamps(keys: readonly string[]): (string | undefined)[] {
+    return keys.map((key) => this.#objects.get(key)).map((bytes) => bytes && revisionOf(bytes));
   }
 }
 

@@ -40,11 +40,26 @@ export interface StagedWrite {
   abort(): Promise<void>;
 }
 
+export interface ListOptions {
+  /** Only keys greater than this one. */
+  readonly after?: string;
+  /** The most keys that are wanted; 1,000 when left out. */
+  readonly limit?: number;
+  /** Whether stamps are wanted, too; they may cost a little for each key. */
+  readonly stamps?: boolean;
+}
+
 export interface ListPage {
   /** In ascending byte order. */
   readonly keys: readonly string[];
   /** Whether there are more keys behind the last one. */
   readonly more: boolean;
+  /**
+   * When asked for: one for each key, opaque. An object that has the same stamp in two listings is
+   * the same; whoever loads it behind the first listing sees that state or a later one. Undefined
+   * where nothing can be promised, which then counts as changed.
+   */
+  readonly stamps?: readonly (string | undefined)[];
 }
 
 /**
@@ -52,6 +67,12 @@ export interface ListPage {
  * no room, and with a plain `TypeError` for a key outside the grammar (a mistake of the caller).
  */
 export interface ObjectStore {
+  /**
+   * Whether `list` keeps its promise. A store that shows new keys late cannot be collected: what is
+   * not listed counts as not there.
+   */
+  readonly listsEveryKey: boolean;
+
   /** @returns the size in bytes, undefined when there is no such object */
   stat(key: string): Promise<number | undefined>;
 
@@ -81,12 +102,12 @@ export interface ObjectStore {
   delete(key: string): Promise<void>;
 
   /**
-   * Keys that start with `prefix` and are greater than `after`, at most `limit` of them. Every key
-   * that existed throughout the call is listed, also when it is overwritten meanwhile.
+   * Keys that start with `prefix`, page by page. Every key that existed throughout the call is
+   * listed, also when it is overwritten meanwhile.
    *
    * @param prefix ends with `/`, or is empty for everything
    */
-  list(prefix: string, options?: { after?: string; limit?: number }): Promise<ListPage>;
+  list(prefix: string, options?: ListOptions): Promise<ListPage>;
 }
 
 const segment = "[A-Za-z0-9_!][A-Za-z0-9_!.=+,@-]{0,254}";

@@ -1,5 +1,6 @@
 /** A store that has no room for the writes that a test picks. */
 import type {
+  ListOptions,
   ListPage,
   LoadedObject,
   ObjectStore,
@@ -19,6 +20,10 @@ export class FailingStore implements ObjectStore {
 
   constructor(inner: ObjectStore) {
     this.#inner = inner;
+  }
+
+  get listsEveryKey(): boolean {
+    return this.#inner.listsEveryKey;
   }
 
   save(key: string, bytes: Uint8Array, precondition: Precondition): Promise<Revision> {
@@ -50,7 +55,7 @@ export class FailingStore implements ObjectStore {
     return this.#inner.delete(key);
   }
 
-  list(prefix: string, options?: { after?: string; limit?: number }): Promise<ListPage> {
+  list(prefix: string, options?: ListOptions): Promise<ListPage> {
     return this.#inner.list(prefix, options);
   }
 

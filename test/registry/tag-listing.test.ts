@@ -6,7 +6,12 @@ import { parseRepositoryName } from "../../src/oci/reference.ts";
 import { Tags } from "../../src/registry/tags.ts";
 import { Documents } from "../../src/storage/document.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
-import type { LoadedObject, Precondition, Revision } from "../../src/storage/object-store.ts";
+import type {
+  ListOptions,
+  LoadedObject,
+  Precondition,
+  Revision,
+} from "../../src/storage/object-store.ts";
 import { StoreUnavailable } from "../../src/storage/store-error.ts";
 import { random } from "../random.ts";
 
@@ -29,7 +34,7 @@ class CountingStore extends MemoryStore {
     return super.save(key, bytes, condition);
   }
 
-  override async list(prefix: string, options?: { after?: string; limit?: number }) {
+  override async list(prefix: string, options?: ListOptions) {
     this.lists += 1;
     return super.list(prefix, options);
   }

@@ -82,6 +82,36 @@ export function describeListing(tested: Tested): void {
       assert.deepEqual(small, keys);
     });
 
+    it("stamps keys when asked, and none that was changed as before", async () => {
+      const { store, sibling } = tested();
+      const keys = ["s/1", "s/2", "s/3"];
+      await fill(store, keys);
+      assert.equal((await store.list("s/")).stamps, undefined);
+      const seen = new Set<string>();
+      for (let turn = 0; turn < 40; turn += 1) {
+        const page = await sibling.list("s/", { stamps: true });
+        assert.deepEqual(page.keys, keys);
+        assert.equal(page.stamps?.length, 3);
+        const [, stamp] = page.stamps;
+        if (stamp !== undefined) {
+          assert.equal(seen.has(stamp), false);
+          seen.add(stamp);
+        }
+        const { revision } = (await store.load("s/2")) ?? { revision: "" as Revision };
+        await store.save("s/2", Buffer.from(`turn ${100 + turn}`), { revision });
+      }
+    });
+
+    it("stamps what did not change as before, page by page", async () => {
+      const { store } = tested();
+      await fill(store, ["s/1", "s/2", "s/3"]);
+      const first = await store.list("s/", { stamps: true });
+      const second = await store.list("s/", { stamps: true, after: "s/1", limit: 1 });
+      assert.deepEqual({ keys: second.keys, more: second.more }, { keys: ["s/2"], more: true });
+      const [stamp] = second.stamps ?? [];
+      if (stamp !== undefined) assert.equal(stamp, first.stamps?.[1]);
+    });
+
     it("no longer lists what was deleted", async () => {
       await fill(tested().store, ["d/1", "d/2", "d/e/3"]);
       await tested().store.delete("d/1");

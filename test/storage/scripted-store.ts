@@ -5,6 +5,7 @@
  * any order of requests, step by step, without waiting for chance.
  */
 import type {
+  ListOptions,
   ListPage,
   LoadedObject,
   ObjectStore,
@@ -15,7 +16,7 @@ import type {
 } from "../../src/storage/object-store.ts";
 import { StoreUnavailable } from "../../src/storage/store-error.ts";
 
-export type StoreMethod = keyof ObjectStore | keyof StagedWrite;
+export type StoreMethod = Exclude<keyof ObjectStore, "listsEveryKey"> | keyof StagedWrite;
 
 type Execute = () => Promise<unknown>;
 
@@ -95,6 +96,10 @@ export class ScriptedStore implements ObjectStore {
     this.#inner = inner;
   }
 
+  get listsEveryKey(): boolean {
+    return this.#inner.listsEveryKey;
+  }
+
   /** Makes the next request of this kind wait for the test. Each holds one request. */
   hold(method: StoreMethod, key: RegExp): HeldRequest {
     const held = new HeldRequest(method, key);
@@ -149,7 +154,7 @@ export class ScriptedStore implements ObjectStore {
     return this.#pass("delete", key, () => this.#inner.delete(key));
   }
 
-  list(prefix: string, options?: { after?: string; limit?: number }): Promise<ListPage> {
+  list(prefix: string, options?: ListOptions): Promise<ListPage> {
     return this.#pass("list", prefix, () => this.#inner.list(prefix, options));
   }
 
