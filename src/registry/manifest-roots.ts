@@ -11,6 +11,7 @@ import type { RepositoryName } from "../oci/reference.ts";
 import { DocumentChanged } from "../storage/document.ts";
 import type { BlobStore } from "./blob-store.ts";
 import type { Closure } from "./closure.ts";
+import { inParallel } from "./in-parallel.ts";
 import type { LinkRole } from "./link-role.ts";
 import type { LinkDocument, LinkFacts, ManifestLinks } from "./manifest-link.ts";
 import { ManifestBlobUnknown } from "./registry-errors.ts";
@@ -58,13 +59,8 @@ export class ManifestRoots {
   /** Which of these are not here. Asked after a root was written, the answer holds. */
   async absent(digests: ReadonlySet<Digest>): Promise<Digest[]> {
     const all = [...digests];
-    const absent: Digest[] = [];
-    for (let start = 0; start < all.length; start += parallelChecks) {
-      const some = all.slice(start, start + parallelChecks);
-      const here = await Promise.all(some.map((digest) => this.#blobs.exists(digest)));
-      absent.push(...some.filter((_, position) => !here[position]));
-    }
-    return absent;
+    const here = await inParallel(all, parallelChecks, (digest) => this.#blobs.exists(digest));
+    return all.filter((_, position) => !here[position]);
   }
 
   /** The link is visible and whole; at most it learns another reason to be there. */

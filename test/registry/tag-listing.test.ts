@@ -1,6 +1,7 @@
 /** Protects the cost of a page of tags: one listing, and reads only where something was deleted. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/reference.ts";
 import { Tags } from "../../src/registry/tags.ts";
@@ -22,10 +23,16 @@ const digest = digestOf("a manifest");
 class CountingStore extends MemoryStore {
   loads = 0;
   lists = 0;
+  mostAtOnce = 0;
+  #loading = 0;
   failSave: RegExp | undefined;
 
   override async load(key: string): Promise<LoadedObject | undefined> {
     this.loads += 1;
+    this.#loading += 1;
+    this.mostAtOnce = Math.max(this.mostAtOnce, this.#loading);
+    await nextTurn(); // whatever is asked at the same time is seen to be
+    this.#loading -= 1;
     return super.load(key);
   }
 
@@ -120,6 +127,21 @@ describe("listing tags", () => {
       /.![0-9a-f]+$/.test(key),
     );
     assert.equal(hints.length, 6 - live.length, "one hint for each tombstone, none left over");
+  });
+
+  it("takes away the tags of one manifest with few listings, reading some at a time", async () => {
+    const names = await fill(2500);
+    const other = digestOf("another manifest");
+    for (const name of names.slice(0, 100)) await tags.write(repository, name, other);
+    store.loads = 0;
+    store.lists = 0;
+    store.mostAtOnce = 0;
+    await tags.dropNaming(repository, other, async () => true);
+    assert.equal(store.lists, 3);
+    assert.equal(store.loads, 2500 + 100, "each tag once, and once more what is deleted");
+    assert.ok(store.mostAtOnce > 8 && store.mostAtOnce <= 64, `${store.mostAtOnce} at once`);
+    const page = await tags.list(repository, "", 1000);
+    assert.deepEqual(page, { tags: names.slice(100, 1100), more: true });
   });
 
   it("pages through every tag once, with pages of any size and deleted tags anywhere", async () => {

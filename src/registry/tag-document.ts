@@ -1,0 +1,87 @@
+/**
+ * The document of one tag: a digest, or a tombstone.
+ *
+ * Deleted tags stay as tombstones, because their names can come back. Before a tag is deleted a hint
+ * is put behind its name and named by the tombstone, so a listing reads only the few documents that
+ * have one.
+ */
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/reference.ts";
+import { type Document, DocumentChanged, type Documents } from "../storage/document.ts";
+import { layout } from "./layout.ts";
+
+export interface LiveTag {
+  readonly state: "live";
+  readonly digest: Digest;
+  /** Written by publishing a package; changes with the package only. */
+  readonly ofPackage?: boolean;
+  /** Names the last claim of a package. */
+  readonly claim?: string;
+}
+
+export type Tag =
+  | LiveTag
+  | {
+      readonly state: "deleted";
+      /** Key of the hint that belongs to this tombstone alone. */
+      readonly hint: string;
+    };
+
+export class TagDocuments {
+  readonly #documents: Documents;
+
+  constructor(documents: Documents) {
+    this.#documents = documents;
+  }
+
+  /** @returns undefined for a tag that is not there, deleted or not */
+  async readLive(repository: RepositoryName, tag: string): Promise<LiveTag | undefined> {
+    return liveIn(await this.#read(repository, tag));
+  }
+
+  /** Applies `change` to the newest state; it returns undefined to leave the tag as it is. */
+  async put(
+    repository: RepositoryName,
+    tag: string,
+    change: (current: LiveTag | undefined) => LiveTag | undefined,
+  ): Promise<void> {
+    let replaced: Tag | undefined;
+    const written = await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
+      replaced = current;
+      return change(current?.state === "live" ? current : undefined);
+    });
+    // The hint of the tombstone that was replaced has no meaning any more.
+    if (liveIn(written) && replaced?.state === "deleted") {
+      await this.#documents.remove(replaced.hint);
+    }
+  }
+
+  /** @returns whether it was deleted; what `may` refuses stays as it is */
+  async delete(
+    repository: RepositoryName,
+    tag: string,
+    may: (current: LiveTag) => boolean | Promise<boolean>,
+  ): Promise<boolean> {
+    const document = await this.#read(repository, tag);
+    const current = liveIn(document);
+    if (!document || !current || !(await may(current))) return false;
+    const hint = layout.newTagHint(repository, tag);
+    await this.#documents.create(hint, { value: {} });
+    try {
+      await this.#documents.replace<Tag>(document, { value: { state: "deleted", hint } });
+      return true;
+    } catch (error) {
+      if (!(error instanceof DocumentChanged)) throw error; // deleted or not: the hint does no harm
+      await this.#documents.remove(hint);
+      return this.delete(repository, tag, may);
+    }
+  }
+
+  #read(repository: RepositoryName, tag: string): Promise<Document<Tag> | undefined> {
+    return this.#documents.read<Tag>(layout.tag(repository, tag));
+  }
+}
+
+function liveIn(document: Document<Tag> | undefined): LiveTag | undefined {
+  return document?.value.state === "live" ? document.value : undefined;
+}
