@@ -1,184 +1,78 @@
 /**
- * `npm run bench`: this server beside Debian's docker-registry, same certificate, same disk, in turns.
+ * `npm run bench`: measures, prints a table, and writes the raw figures where BENCH_JSON says.
  *
- * Loads come from wrk, which is compiled. Each workload runs A B A B …; printed are the medians, their
- * ratio, and what one request costs in CPU time of the whole process tree. Needs the Debian packages
- * docker-registry and wrk; timings never decide a test.
+ * `npm run bench -- listings` runs one part. BENCH_SHORT=1 is the form of every change: smaller, and
+ * it fails where a figure is out of its bounds. BENCH_ROUNDS and BENCH_SECONDS change the effort.
  */
-import { randomBytes } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { mkdir, writeFile } from "node:fs/promises";
+import { arch, cpus, totalmem } from "node:os";
 import path from "node:path";
-import { Agent, request } from "undici";
-import { digestOf } from "../../src/oci/digest.ts";
-import { output, Program, processTree } from "../fixtures/program.ts";
 import { lacking } from "../fixtures/requirements.ts";
 import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
-import { ServerProcess } from "../fixtures/server-process.ts";
+import { besideDistribution } from "./beside-distribution.ts";
+import { listingPages } from "./listing-pages.ts";
+import { type Effort, missedBound, type Part, type Row, rounded } from "./part.ts";
 
-const rounds = Number(process.env["BENCH_ROUNDS"] ?? 3);
-const seconds = Number(process.env["BENCH_SECONDS"] ?? 4);
-const ticksPerSecond = 100;
+const parts: readonly Part[] = [besideDistribution, listingPages];
 
-interface Contender {
-  readonly name: string;
-  readonly url: string;
-  readonly pid: number;
-  stop(): Promise<unknown>;
-}
-
-interface Figure {
-  readonly perSecond: number;
-  readonly cpuMs: number;
-}
+const short = process.env["BENCH_SHORT"] === "1";
+const effort: Effort = {
+  rounds: Number(process.env["BENCH_ROUNDS"] ?? (short ? 1 : 3)),
+  seconds: Number(process.env["BENCH_SECONDS"] ?? (short ? 2 : 4)),
+  short,
+};
 
 async function main(): Promise<void> {
-  const missing = lacking("docker-registry", "wrk");
+  const wanted = process.argv.slice(2);
+  const chosen = parts.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+  if (chosen.length === 0) throw new Error(`parts are ${parts.map(({ name }) => name).join(", ")}`);
+  const missing = lacking(...chosen.flatMap(({ needs }) => needs));
   if (missing) throw new Error(`cannot measure: ${missing}`);
+
   const scratch = await makeScratch("bench");
-  const ours = await startOurs(scratch);
-  const theirs = await startTheirs(scratch);
+  const results: Record<string, Row[]> = {};
   try {
-    for (const [title, target] of Object.entries(await seed([ours, theirs], scratch))) {
-      print(title, await compare(ours, theirs, target));
-    }
+    for (const part of chosen) results[part.name] = await measure(part, scratch);
   } finally {
-    await Promise.all([ours.stop(), theirs.stop()]);
     await removeScratch(scratch);
   }
+  await record(results);
+  if (short) judge(Object.values(results).flat());
 }
 
-async function startOurs(scratch: string): Promise<Contender> {
-  const directory = path.join(scratch, "ours");
+async function measure(part: Part, scratch: string): Promise<Row[]> {
+  const directory = path.join(scratch, part.name);
   await mkdir(directory);
-  const server = await ServerProcess.start({ directory });
-  return { name: "this", url: server.url, pid: server.pid, stop: () => server.stop() };
-}
-
-async function startTheirs(scratch: string): Promise<Contender> {
-  const tls = path.join(scratch, "ours/data/tls");
-  const port = await freePort();
-  const configuration = {
-    version: "0.1",
-    log: { level: "error", accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: path.join(scratch, "theirs") } },
-    http: {
-      addr: `127.0.0.1:${port}`,
-      tls: { certificate: path.join(tls, "server.crt"), key: path.join(tls, "server.key") },
-    },
-  };
-  const file = path.join(scratch, "docker-registry.json");
-  await writeFile(file, JSON.stringify(configuration)); // YAML is a superset of JSON
-  const program = new Program("docker-registry", ["serve", file], { cwd: scratch });
-  const url = `https://127.0.0.1:${port}`;
-  await output("curl", ["-ks", "--retry", "50", "--retry-connrefused", "--retry-delay", "1", url]);
-  return { name: "docker-registry", url, pid: program.pid, stop: () => program.stop() };
-}
-
-/** The same small image in both; the paths to measure. */
-async function seed(
-  contenders: readonly Contender[],
-  scratch: string,
-): Promise<Record<string, string>> {
-  const ca = await readFile(path.join(scratch, "ours/data/tls/ca.crt"), "utf8");
-  const dispatcher = new Agent({ connect: { ca } });
-  const layer = randomBytes(16 * 1024);
-  const config = Buffer.from('{"architecture":"amd64","os":"linux","rootfs":{"type":"layers"}}');
-  const type = "application/vnd.docker.distribution.manifest.v2+json";
-  const part = (mediaType: string, bytes: Buffer) => ({
-    mediaType,
-    size: bytes.length,
-    digest: digestOf(bytes),
-  });
-  const manifest = JSON.stringify({
-    schemaVersion: 2,
-    mediaType: type,
-    config: part("application/vnd.docker.container.image.v1+json", config),
-    layers: [part("application/vnd.docker.image.rootfs.diff.tar.gzip", layer)],
-  });
-  for (const { url } of contenders) {
-    for (const bytes of [layer, config]) await push(dispatcher, url, bytes);
-    const put = { method: "PUT", dispatcher, headers: { "content-type": type }, body: manifest };
-    await expect(201, await request(`${url}/v2/bench/image/manifests/1`, put as never));
+  process.stdout.write(`\n${part.title}\n`);
+  const rows: Row[] = [];
+  for await (const row of part.run(directory, effort)) {
+    const figures = Object.entries(row.figures).map(([name, value]) => `${rounded(value)} ${name}`);
+    process.stdout.write(`  ${row.workload.padEnd(44)} ${figures.join(", ")}\n`);
+    rows.push(row);
   }
-  await dispatcher.close();
-  return {
-    "manifest GET by tag, 32 connections": "/v2/bench/image/manifests/1",
-    "16 KiB blob GET, 32 connections": `/v2/bench/image/blobs/${digestOf(layer)}`,
+  return rows;
+}
+
+async function record(results: Record<string, Row[]>): Promise<void> {
+  const file = process.env["BENCH_JSON"];
+  if (!file) return;
+  const machine = {
+    processors: cpus().length,
+    model: cpus()[0]?.model.trim(),
+    memoryMiB: Math.round(totalmem() / 1024 / 1024),
+    architecture: arch(),
+    node: process.version,
   };
+  const found = { date: new Date().toISOString(), machine, effort, results };
+  await writeFile(file, `${JSON.stringify(found, undefined, 2)}\n`);
 }
 
-async function push(dispatcher: Agent, url: string, bytes: Buffer): Promise<void> {
-  const post = { method: "POST", dispatcher } as const;
-  const { headers } = await expect(
-    202,
-    await request(`${url}/v2/bench/image/blobs/uploads/`, post),
-  );
-  const location = new URL(String(headers["location"]), url);
-  location.searchParams.set("digest", digestOf(bytes));
-  await expect(201, await request(location, { method: "PUT", dispatcher, body: bytes }));
-}
-
-async function expect<T extends { statusCode: number; body: { text(): Promise<string> } }>(
-  status: number,
-  answer: T,
-): Promise<T> {
-  const text = await answer.body.text();
-  if (answer.statusCode !== status) throw new Error(`${answer.statusCode}: ${text}`);
-  return answer;
-}
-
-async function compare(ours: Contender, theirs: Contender, target: string): Promise<Figure[]> {
-  const figures: Figure[][] = [[], []];
-  for (let round = 0; round < rounds; round += 1) {
-    for (const [at, contender] of [ours, theirs].entries()) {
-      figures[at]?.push(await load(contender, target));
-    }
-  }
-  return figures.map((runs) => ({
-    perSecond: median(runs.map(({ perSecond }) => perSecond)),
-    cpuMs: median(runs.map(({ cpuMs }) => cpuMs)),
-  }));
-}
-
-async function load({ url, pid }: Contender, target: string): Promise<Figure> {
-  const before = await cpuTicks(pid);
-  const accept = "Accept: application/vnd.docker.distribution.manifest.v2+json";
-  const text = await output("wrk", ["-t1", "-c32", `-d${seconds}s`, "-H", accept, url + target]);
-  const ticks = (await cpuTicks(pid)) - before;
-  const [, requests = ""] = /(\d+) requests in/.exec(text) ?? [];
-  if (requests === "" || /Non-2xx/.test(text)) throw new Error(`wrk: ${text}`);
-  const count = Number(requests);
-  return { perSecond: count / seconds, cpuMs: (ticks / ticksPerSecond / count) * 1000 };
-}
-
-/** User and system time of the process and its children, in clock ticks. */
-async function cpuTicks(pid: number): Promise<number> {
-  const stats = await Promise.all(
-    processTree(pid).map((one) => readFile(`/proc/${one}/stat`, "utf8")),
-  );
-  const fields = stats.map((stat) => stat.slice(stat.lastIndexOf(")") + 2).split(" "));
-  return fields.reduce((sum, field) => sum + Number(field[11]) + Number(field[12]), 0);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)] ?? 0;
-}
-
-function print(title: string, [ours, theirs]: readonly Figure[]): void {
-  if (!ours || !theirs) return;
-  const line = (name: string, { perSecond, cpuMs }: Figure): string =>
-    `  ${name.padEnd(16)} ${Math.round(perSecond).toString().padStart(7)}/s  ${cpuMs.toFixed(3)} ms CPU each\n`;
-  process.stdout.write(`${title}\n${line("this", ours)}${line("docker-registry", theirs)}`);
-  process.stdout.write(`  ratio ${(ours.perSecond / theirs.perSecond).toFixed(2)}\n`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address ? address.port : 0;
+function judge(rows: readonly Row[]): void {
+  const missed = rows.map(missedBound).filter((reason) => reason !== undefined);
+  const bounded = rows.filter(({ bound }) => bound).length;
+  for (const reason of missed) process.stdout.write(`not ok: ${reason}\n`);
+  process.stdout.write(`${bounded - missed.length} passed, ${missed.length} failed\n`);
+  if (missed.length > 0) process.exitCode = 1;
 }
 
 await main();
