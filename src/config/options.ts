@@ -18,6 +18,8 @@ export interface Option {
   readonly otherwise?: string;
   /** False for what makes no sense inside the file itself. */
   readonly inFile?: false;
+  /** Option of the Catalog package (deploy/) where its name does not follow; empty for none. */
+  readonly catalog?: string;
 }
 
 const MiB = 1024 * 1024;
@@ -31,24 +33,28 @@ export const options: readonly Option[] = [
     value: "FILE",
     summary: "JSON file with the options below; variables and flags win over it",
     inFile: false,
+    catalog: "",
   },
   {
     pointer: "/listen",
     schema: { type: "string", format: "address", default: "127.0.0.1:8443" },
     value: "HOST:PORT",
     summary: "where to serve HTTPS; 0.0.0.0:443 for every address of the machine",
+    catalog: "",
   },
   {
     pointer: "/storage",
     schema: { type: "string", minLength: 1, format: "directory", default: "./data" },
     value: "DIRECTORY",
     summary: "where everything is kept",
+    catalog: "registry.mount-volume, registry.s3.bucket, registry.s3.path",
   },
   {
     pointer: "/service/name",
     schema: { type: "string", format: "service-name", default: "dcos-registry" },
     value: "NAME",
     summary: "name of the service in DC/OS; setting it makes its load-balanced name the public one",
+    catalog: "service.name",
   },
   {
     pointer: "/public-url",
@@ -70,25 +76,35 @@ export const options: readonly Option[] = [
     value: "FILE",
     summary: "server certificate, PEM; may hold its chain",
     otherwise: "a development CA in <storage>/tls",
+    catalog: "registry.tls.cert-secret-path",
   },
-  { pointer: "/tls/key", schema: file, value: "FILE", summary: "its private key, PEM" },
+  {
+    pointer: "/tls/key",
+    schema: file,
+    value: "FILE",
+    summary: "its private key, PEM",
+    catalog: "registry.tls.key-secret-path",
+  },
   {
     pointer: "/tls/ca",
     schema: file,
     value: "FILE",
     summary: "intermediate certificates to serve behind the certificate, PEM",
+    catalog: "registry.tls.ca-secret-path",
   },
   {
     pointer: "/htpasswd",
     schema: file,
     value: "FILE",
     summary: "users who may write; bcrypt only (htpasswd -B)",
+    catalog: "registry.htpasswd-secret-path",
   },
   {
     pointer: "/token-file",
     schema: file,
     value: "FILE",
     summary: "tokens that may write, one a line",
+    catalog: "registry.token-secret-path",
   },
   {
     pointer: "/read-only",
@@ -107,6 +123,7 @@ export const options: readonly Option[] = [
     value: "HOST:PORT",
     summary: "where to serve /metrics, by plain HTTP",
     otherwise: "not served",
+    catalog: "registry.metrics.enabled",
   },
   {
     pointer: "/log/level",
@@ -165,6 +182,11 @@ export function flagOf({ pointer }: Option): string {
 /** `/tls/cert` → `DCOS_REGISTRY_TLS_CERT`. */
 export function variableOf(option: Option): string {
   return `DCOS_REGISTRY_${flagOf(option).replaceAll("-", "_").toUpperCase()}`;
+}
+
+/** `/log/level` → `registry.log.level`: where the Catalog package has it; empty when it has not. */
+export function catalogOptionOf({ pointer, catalog }: Option): string {
+  return catalog ?? `registry${pointer.replaceAll("/", ".")}`;
 }
 
 export function isSwitch({ schema }: Option): boolean {

@@ -1,5 +1,5 @@
 /** The table of options as text: for `--help`, for CONTRIBUTING.md and for `--print-config`. */
-import { flagOf, type Option, options, variableOf } from "./options.ts";
+import { catalogOptionOf, flagOf, type Option, options, variableOf } from "./options.ts";
 import type { Value } from "./sources.ts";
 
 export function helpText(): string {
@@ -39,11 +39,12 @@ export function optionTable(): string {
   const rows = options.map((option) => {
     const place = option.inFile === false ? "–" : `\`${option.pointer}\``;
     const names = `${place} | \`--${flagOf(option)}\` | \`${variableOf(option)}\``;
-    return `| ${names} | ${defaultOf(option) || "–"} | ${option.summary} |`;
+    const catalog = catalogOptionOf(option).replace(/[^ ,]+/g, "`$&`") || "–";
+    return `| ${names} | ${catalog} | ${defaultOf(option) || "–"} | ${option.summary} |`;
   });
   return [
-    "| In the file | Flag | Variable | Default | What |",
-    "| --- | --- | --- | --- | --- |",
+    "| In the file | Flag | Variable | In the Catalog | Default | What |",
+    "| --- | --- | --- | --- | --- | --- |",
     ...rows,
     "",
   ].join("\n");
