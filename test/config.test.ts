@@ -55,6 +55,7 @@ describe("configuration", () => {
         bundleBytes: 0,
         uploads: 256,
         uploadsPerClient: 64,
+        freeBytes: -1,
       },
       packages: { retainDays: 30 },
       upload: { expiryHours: 24 },

@@ -35,6 +35,8 @@ export interface Config {
     /** Requests with content at the same time, in one process. */
     readonly uploads: number;
     readonly uploadsPerClient: number;
+    /** Writers leave this much of the disk free; -1 lets its size decide, 0 is no floor. */
+    readonly freeBytes: number;
   };
   readonly packages: { readonly retainDays: number };
   readonly upload: { readonly expiryHours: number };
@@ -67,6 +69,7 @@ export function toConfig(values: ReadonlyMap<string, Value>): Config {
       bundleBytes: number("/limits/bundle-bytes"),
       uploads: number("/limits/uploads"),
       uploadsPerClient: number("/limits/uploads-per-client"),
+      freeBytes: number("/limits/free-bytes"),
     },
     packages: { retainDays: number("/packages/retain-days") },
     upload: { expiryHours: number("/upload/expiry-hours") },

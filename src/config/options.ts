@@ -160,6 +160,13 @@ export const options: readonly Option[] = [
     summary: "the same from one address and user; a proxy in front counts as one address",
   },
   {
+    pointer: "/limits/free-bytes",
+    schema: { type: "integer", minimum: -1, maximum: Number.MAX_SAFE_INTEGER, default: -1 },
+    value: "BYTES",
+    summary:
+      "pushes and additions are refused (507) where less is left on the disk; -1 for 2 % of it, from 1 to 10 GiB, at most a tenth",
+  },
+  {
     pointer: "/packages/retain-days",
     schema: { type: "integer", minimum: 0, maximum: 36_500, default: 30 },
     value: "DAYS",

@@ -10,6 +10,7 @@ import type { Logger } from "pino";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { CosmosIndex } from "../catalog/cosmos-index.ts";
 import type { ServedLocations } from "../catalog/repository-entry.ts";
+import type { Room } from "../storage/room.ts";
 import { cosmosErrors } from "./cosmos-envelope.ts";
 import { type HealthCheck, healthRoutes } from "./health-routes.ts";
 import { packageRoutes } from "./package-routes.ts";
@@ -26,13 +27,16 @@ export interface AppParts {
   readonly locations: ServedLocations;
   readonly openBlob: OpenBlob;
   readonly guard: WriteGuard;
+  /** Asked before a package is taken; without it there is always room. */
+  readonly room?: Room;
   readonly bundleLimit: number;
   readonly healthChecks: readonly HealthCheck[];
   readonly log: Logger;
 }
 
 export function createApp(parts: AppParts): Express {
-  const { v2, catalog, index, locations, openBlob, guard, bundleLimit, healthChecks, log } = parts;
+  const { v2, catalog, index, locations, openBlob, guard, room, healthChecks, log } = parts;
+  const { bundleLimit } = parts;
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -40,7 +44,7 @@ export function createApp(parts: AppParts): Express {
   app.use(healthRoutes(index, healthChecks));
   app.use(repoRoutes(index));
   app.use(resourceRoutes({ catalog, openBlob }));
-  app.use(packageRoutes({ catalog, locations, guard, bundleLimit }));
+  app.use(packageRoutes({ catalog, locations, guard, bundleLimit, ...(room && { room }) }));
   app.use(() => {
     throw new NotFound();
   });

@@ -14,6 +14,8 @@ import { repositoryEntry, type ServedLocations } from "../catalog/repository-ent
 import { assetUrl, imageReference } from "../catalog/served-names.ts";
 import { parseDigest } from "../oci/digest.ts";
 import { essence } from "../oci/media-type.ts";
+import type { Room } from "../storage/room.ts";
+import { announcedLength } from "./answer.ts";
 import { describeError, resultMediaType, sendResult } from "./cosmos-envelope.ts";
 import { isJson, optionalText, readJson, requiredText } from "./json-body.ts";
 import { limitedBody } from "./read-limited.ts";
@@ -25,6 +27,8 @@ export interface PackageRoutesOptions {
   readonly catalog: Catalog;
   readonly locations: ServedLocations;
   readonly guard: WriteGuard;
+  /** Asked before a byte of a package is read; without it there is always room. */
+  readonly room?: Room;
   /** Bytes of the largest bundle that is taken; 0 for any. */
   readonly bundleLimit: number;
   /** How long an addition may be silent before the answer begins; 25 s by default. */
@@ -52,11 +56,13 @@ export function packageRoutes(options: PackageRoutesOptions): Router {
 function addPackage({
   catalog,
   guard,
+  room,
   bundleLimit,
   patienceMs,
 }: PackageRoutesOptions): RequestHandler {
   return async (request, response) => {
     await guard(request, {});
+    await room?.require(announcedLength(request));
     const leaving = new AbortController();
     const leave = () => leaving.abort(new Error("the client closed the connection"));
     response.once("close", leave);

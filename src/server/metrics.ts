@@ -5,7 +5,14 @@
 import cluster from "node:cluster";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import { AggregatorRegistry, collectDefaultMetrics, Histogram, register } from "prom-client";
+import {
+  type Aggregator,
+  AggregatorRegistry,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  register,
+} from "prom-client";
 
 const requests = new Histogram({
   name: "dcos_registry_http_request_duration_seconds",
@@ -23,6 +30,40 @@ export function observeRequest(method: string, status: number, seconds: number):
     status: `${Math.floor(status / 100)}xx`,
   };
   requests.observe(labels, seconds);
+}
+
+/**
+ * A figure that is looked up when somebody asks for it.
+ *
+ * @param aggregator how the figures of several workers become one: of what all of them share, as the
+ *                   disk, each tells the same
+ * @param read       undefined while there is nothing to tell
+ */
+export function defineGauge(
+  name: string,
+  help: string,
+  aggregator: Aggregator,
+  read: () => number | undefined | Promise<number | undefined>,
+): void {
+  register.removeSingleMetric(name);
+  new Gauge({
+    name,
+    help,
+    aggregator,
+    async collect() {
+      const value = await read();
+      if (value === undefined) this.remove();
+      else this.set(value);
+    },
+  });
+}
+
+/** What this product measures, as a Markdown table; figures of Node itself are left out. */
+export async function metricTable(): Promise<string> {
+  const ours = (await register.getMetricsAsJSON())
+    .filter(({ name }) => name.startsWith("dcos_registry_"))
+    .map(({ name, type, help }) => `| \`${name}\` | ${String(type)} | ${help} |`);
+  return ["| Name | Type | What |", "| --- | --- | --- |", ...ours.sort(), ""].join("\n");
 }
 
 /** In every process that serves. A worker answers its parent's questions from now on. */

@@ -18,7 +18,12 @@ import { LoginThrottle } from "../identity/login-throttle.ts";
 import { RegistryTokens } from "../identity/registry-token.ts";
 import { StaticTokens } from "../identity/static-tokens.ts";
 import { openRegistry } from "../registry/registry.ts";
+import { DiskRoom, diskSpaceOf } from "../storage/disk-room.ts";
 import { FilesystemStore } from "../storage/filesystem-store.ts";
+import { MeasuredStore } from "../storage/measured-store.ts";
+import { StoreWithinRoom } from "../storage/room.ts";
+import { spaceCheck } from "./storage-health.ts";
+import { exposeDisk, storageMetrics } from "./storage-metrics.ts";
 
 const hourMs = 60 * 60 * 1000;
 
@@ -33,7 +38,13 @@ export async function createServices(
   certificateNames: () => ReadonlySet<string>,
   log: Logger,
 ): Promise<Services> {
-  const store = await FilesystemStore.open(config.storage);
+  const disk = new DiskRoom({
+    measure: () => diskSpaceOf(config.storage),
+    ...(config.limits.freeBytes >= 0 && { floor: config.limits.freeBytes }),
+  });
+  exposeDisk(disk);
+  const opened = await FilesystemStore.open(config.storage);
+  const store = new StoreWithinRoom(new MeasuredStore(opened, storageMetrics), disk);
   const registry = openRegistry(store, {
     manifestLimit: config.limits.manifestBytes,
     uploadLifeMs: config.upload.expiryHours * hourMs,
@@ -55,6 +66,7 @@ export async function createServices(
       total: config.limits.uploads,
       perClient: config.limits.uploadsPerClient,
     }),
+    room: disk,
     log,
   });
   const catalog = new PackageCatalog(registry);
@@ -67,8 +79,9 @@ export async function createServices(
     openBlob: async (digest, range, signal) =>
       (await registry.blobs.open(digest)).read(range, signal),
     guard,
+    room: disk,
     bundleLimit: config.limits.bundleBytes,
-    healthChecks: [],
+    healthChecks: [spaceCheck(disk)],
     log,
   });
   return { listener: createListener(app, v2), identity };

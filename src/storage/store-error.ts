@@ -20,8 +20,12 @@ export class PreconditionFailed extends RegistryError {
 /** No space, no inodes or over quota: nothing was written. */
 export class StoreFull extends RegistryError {
   readonly code = "INSUFFICIENT_STORAGE";
-  constructor(options?: ErrorOptions) {
-    super("the registry's storage is full; remove packages or add space, then repeat", {}, options);
+  constructor(
+    options?: ErrorOptions,
+    why = "the registry's storage is full",
+    detail: Record<string, unknown> = {},
+  ) {
+    super(`${why}; remove packages or add space, then repeat`, detail, options);
   }
 }
 

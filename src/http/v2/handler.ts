@@ -9,7 +9,8 @@ import type { Logger } from "pino";
 import { parseRepositoryName } from "../../oci/reference.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { PackageContentProtected } from "../../registry/registry-errors.ts";
-import { hasBody } from "../answer.ts";
+import type { Room } from "../../storage/room.ts";
+import { announcedLength, hasBody } from "../answer.ts";
 import { MethodNotAllowed, NotFound, UrlTooLong } from "../request-error.ts";
 import type { UploadSlots } from "../upload-slots.ts";
 import type { WriteGuard } from "../write-guard.ts";
@@ -28,6 +29,8 @@ export interface V2Dependencies {
   /** Refuses, by throwing, whoever may not write. */
   readonly guard: WriteGuard;
   readonly slots: UploadSlots;
+  /** Asked before content is taken; without it there is always room. */
+  readonly room?: Room;
   /** `GET /v2/` and the token endpoint, which know about identity. */
   readonly version: Handler;
   readonly token: Handler;
@@ -79,13 +82,14 @@ async function dispatch(
 
 /** Whoever may not write, or sends too much at once, is refused before the body is read. */
 async function write(
-  { guard, slots }: V2Dependencies,
+  { guard, slots, room }: V2Dependencies,
   exchange: Exchange,
   operation: Operation,
 ): Promise<void> {
   const { request, repository } = exchange;
   const { subject } = await guard(request, { repository });
   if (repository.startsWith(publishedOnly)) throw new PackageContentProtected(repository);
+  if (request.method !== "DELETE") await room?.require(announcedLength(request));
   const client = `${request.socket.remoteAddress} ${subject}`;
   if (request.method === "POST") slots.check(client);
   const release = hasBody(request) ? slots.take(client) : undefined;

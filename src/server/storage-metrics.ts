@@ -1,0 +1,45 @@
+/** What the storage does and how much room it has, as metrics. CONTRIBUTING.md lists their names. */
+import { Counter, Histogram } from "prom-client";
+import type { DiskRoom, DiskState } from "../storage/disk-room.ts";
+import type { StoreObserver } from "../storage/measured-store.ts";
+import { defineGauge } from "./metrics.ts";
+
+const operations = new Histogram({
+  name: "dcos_registry_storage_operation_duration_seconds",
+  help: "Operations on the storage by kind and outcome; reads until their first byte, writes of data from the first byte to the commit",
+  labelNames: ["operation", "outcome"],
+  buckets: [0.0005, 0.002, 0.01, 0.05, 0.25, 1, 5, 30],
+});
+
+const bytesRead = new Counter({
+  name: "dcos_registry_storage_read_bytes_total",
+  help: "Bytes that came from the storage",
+});
+
+const bytesWritten = new Counter({
+  name: "dcos_registry_storage_written_bytes_total",
+  help: "Bytes that were given to the storage",
+});
+
+/** The `outcome` tells answers (done, absent, conflict) from failures (full, unavailable, …). */
+export const storageMetrics: StoreObserver = {
+  operation: (operation, outcome, seconds) => operations.observe({ operation, outcome }, seconds),
+  read: (bytes) => bytesRead.inc(bytes),
+  written: (bytes) => bytesWritten.inc(bytes),
+};
+
+/** All workers look at the same disk. */
+export function exposeDisk(room: DiskRoom): void {
+  const figure = (name: string, help: string, of: (state: DiskState) => number): void =>
+    defineGauge(`dcos_registry_storage_${name}`, help, "min", async () => of(await room.state()));
+  figure("free_bytes", "Bytes that are free on the disk", ({ free }) => free);
+  figure("size_bytes", "Bytes of the disk", ({ total }) => total);
+  figure("floor_bytes", "Bytes that pushes and additions leave free", ({ floor }) => floor);
+  figure("free_inodes", "Files that the disk has room for", ({ freeFiles }) => freeFiles);
+  defineGauge(
+    "dcos_registry_storage_full",
+    "1 while pushes and additions are refused for want of room, 0.5 while that is near, else 0",
+    "max",
+    async () => ({ enough: 0, low: 0.5, full: 1 })[(await room.state()).level],
+  );
+}

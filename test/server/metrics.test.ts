@@ -1,0 +1,53 @@
+/** Metrics are a contract: their names stand in CONTRIBUTING.md, and no other ones appear. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { describe, it } from "node:test";
+import { register } from "prom-client";
+import { defineGauge, metricTable, observeRequest } from "../../src/server/metrics.ts";
+import { exposeDisk, storageMetrics } from "../../src/server/storage-metrics.ts";
+import { DiskRoom } from "../../src/storage/disk-room.ts";
+
+const space = { free: 150, total: 1000, freeFiles: 0, totalFiles: 0 };
+
+function exposeAll(): void {
+  exposeDisk(new DiskRoom({ measure: async () => space }));
+}
+
+describe("metrics", () => {
+  it("are all in the documented table, which CONTRIBUTING.md repeats", async () => {
+    exposeAll();
+    const table = await metricTable();
+    const page = new URL("../../../CONTRIBUTING.md", import.meta.url);
+    assert.ok((await readFile(page, "utf8")).includes(table), `it should hold:\n${table}`);
+  });
+
+  it("tell what the storage did, by operation and outcome", async () => {
+    storageMetrics.operation("load", "done", 0.001);
+    storageMetrics.operation("save", "full", 0.001);
+    storageMetrics.read(10);
+    storageMetrics.written(20);
+    observeRequest("GET", 200, 0.001);
+    const text = await register.metrics();
+    const name = "dcos_registry_storage_operation_duration_seconds_count";
+    assert.match(text, new RegExp(`^${name}\\{operation="load",outcome="done"\\} 1$`, "m"));
+    assert.match(text, new RegExp(`^${name}\\{operation="save",outcome="full"\\} 1$`, "m"));
+    assert.match(text, /^dcos_registry_storage_read_bytes_total 10$/m);
+    assert.match(text, /^dcos_registry_storage_written_bytes_total 20$/m);
+  });
+
+  it("tell how much room there is, and that it is short", async () => {
+    exposeAll();
+    const text = await register.metrics();
+    assert.match(text, /^dcos_registry_storage_free_bytes 150$/m);
+    assert.match(text, /^dcos_registry_storage_floor_bytes 100$/m);
+    assert.match(text, /^dcos_registry_storage_full 0.5$/m);
+  });
+
+  it("leave out what is not known yet, and can be defined anew", async () => {
+    defineGauge("test_figure", "a figure", "sum", () => undefined);
+    assert.doesNotMatch(await register.metrics(), /^test_figure/m);
+    defineGauge("test_figure", "a figure", "sum", async () => 7);
+    assert.match(await register.metrics(), /^test_figure 7$/m);
+    register.removeSingleMetric("test_figure");
+  });
+});
