@@ -83,6 +83,12 @@ export class SessionDocuments {
     );
   }
 
+  /** @throws {RangeUnsatisfiable | UploadUnknown} when the session is not any more what was read */
+  async expectUnchanged(known: OpenDocument): Promise<void> {
+    const document = await this.#documents.read<UploadSession>(known.key);
+    if (document?.revision !== known.revision) throw refusal(document?.value);
+  }
+
   /**
    * Ends a session that nobody is publishing.
    *

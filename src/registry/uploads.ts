@@ -9,13 +9,13 @@ import { algorithmOf, type Digest, type DigestAlgorithm } from "../oci/digest.ts
 import type { RepositoryName } from "../oci/reference.ts";
 import { DigestMismatch } from "../oci/registry-error.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import { StoreFull } from "../storage/store-error.ts";
+import { ObjectNotFound, StoreFull } from "../storage/store-error.ts";
 import { isPresent, type RecordDocument, type Segment } from "./blob-record.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { RangeUnsatisfiable, UploadInvalid, UploadUnknown } from "./registry-errors.ts";
 import type { UploadTicket, UploadTickets } from "./upload-id.ts";
 import { type Chunk, type Extended, UploadSegments } from "./upload-segments.ts";
-import type { SessionDocuments } from "./upload-session.ts";
+import type { OpenDocument, SessionDocuments } from "./upload-session.ts";
 
 interface Checked {
   /** The blob's record from before the session is set to committing. */
@@ -66,7 +66,9 @@ export class Uploads {
     expectStart(chunk, open?.value.offset ?? 0);
     const document =
       open ?? (await this.#sessions.create(ticket.session, repository, ticket.algorithm));
-    const extended = await this.#segments.extend(ticket.session, document, chunk);
+    const extended = await this.#asOf(document, () =>
+      this.#segments.extend(ticket.session, document, chunk),
+    );
     await this.#advance(extended, { ...extended.state, digest: extended.digest });
     this.#segments.keep(ticket.session, extended);
     return extended.state.offset;
@@ -90,7 +92,9 @@ export class Uploads {
     // A closing request with the whole body is an ordinary push with a known digest.
     if (open === undefined) return this.#blobs.push(digest, chunk.body, chunk.length);
 
-    const extended = await this.#segments.extend(ticket.session, open, chunk);
+    const extended = await this.#asOf(open, () =>
+      this.#segments.extend(ticket.session, open, chunk),
+    );
     const { fence, here } = await this.#check(extended, digest);
     if (here) await this.#drop(extended);
     else await this.#publish(ticket, extended, digest, fence);
@@ -101,6 +105,16 @@ export class Uploads {
     const { session } = await this.#tickets.check(repository, id);
     const ended = await this.#sessions.cancel(session);
     if (ended) await this.#blobs.discard(ended.segments);
+  }
+
+  /** Bytes of a session are missed only when it went on or ended meanwhile: then that is the answer. */
+  async #asOf<T>(document: OpenDocument, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      if (error instanceof ObjectNotFound) await this.#sessions.expectUnchanged(document);
+      throw error;
+    }
   }
 
   /** What this request wrote is taken back only when it is certain that no session names it. */
@@ -117,13 +131,13 @@ export class Uploads {
   }
 
   /** Before anything is decided. @throws {DigestMismatch} */
-  async #check({ state, digest: known, added }: Extended, digest: Digest): Promise<Checked> {
+  async #check(extended: Extended, digest: Digest): Promise<Checked> {
+    const { state, digest: known, added, document } = extended;
     try {
       const algorithm = algorithmOf(digest);
+      const rehash = () => this.#segments.rehash(state.segments, algorithm);
       const actual =
-        algorithm === state.algorithm
-          ? known
-          : (await this.#segments.rehash(state.segments, algorithm)).digest();
+        algorithm === state.algorithm ? known : (await this.#asOf(document, rehash)).digest();
       if (actual !== digest) throw new DigestMismatch(digest, actual);
       const fence = await this.#blobs.fence(digest);
       return { fence, here: isPresent(fence) && (await this.#blobs.exists(digest)) };

@@ -411,6 +411,21 @@ describeRegistry("uploads, requests repeated and lost", (tested) => {
     assert.deepEqual(await dataKeys(), []);
   });
 
+  it("says that it ended to whoever still reads what it had", async () => {
+    for (const closing of [chunk(100_000, 900_000), close()]) {
+      const { here, there } = tested();
+      const id = await here.uploads.start(repository, "sha512");
+      await here.uploads.append(repository, id, chunk(0, 100_000));
+      const reading = there.store.hold("read", /^data\/up\//);
+      const late = there.uploads.finish(repository, id, blob.digest, closing);
+      await reading.arrived;
+      await here.uploads.cancel(repository, id);
+      await reading.proceed();
+      await assert.rejects(late, UploadUnknown);
+    }
+    assert.deepEqual(await dataKeys(), []);
+  });
+
   it("writes each chunk under a key of its own", async () => {
     const { here, there } = tested();
     const id = await here.uploads.start(repository);
