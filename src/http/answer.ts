@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { finished } from "node:stream/promises";
+import { isBodyHeldBack } from "./expectation.ts";
 
 const lingerMs = 5000;
 
@@ -26,7 +27,7 @@ export async function sendAnswer(
 ): Promise<void> {
   const length = { "Content-Length": body.length };
   const sent = request.method === "HEAD" ? undefined : body;
-  if (isSmall(request)) await discard(request, smallBodyMs);
+  if (isSmall(request) && !isBodyHeldBack(request)) await discard(request, smallBodyMs);
   if (request.complete || !hasBody(request)) {
     response.writeHead(status, { ...headers, ...length }).end(sent);
     return;

@@ -1,5 +1,6 @@
 /** Request bodies with an upper bound, refused before they cost memory or disk. */
 import type { IncomingMessage } from "node:http";
+import { inviteBody } from "./expectation.ts";
 import { RequestTooLarge } from "./request-error.ts";
 
 /** Reads a small body whole. @throws {RequestTooLarge} */
@@ -29,7 +30,15 @@ export async function* limitedBody(
   }
 }
 
-/** The body, so that reading only a part of it leaves the connection to answer on. */
+/**
+ * The body, so that reading only a part of it leaves the connection to answer on. A client that
+ * holds it back is told to send it with the first read.
+ */
 export function bodyOf(request: IncomingMessage): AsyncIterable<Buffer> {
-  return request.iterator({ destroyOnReturn: false });
+  return {
+    [Symbol.asyncIterator]: () => {
+      inviteBody(request);
+      return request.iterator({ destroyOnReturn: false });
+    },
+  };
 }

@@ -13,7 +13,8 @@ import {
   type ServerCredentials,
   tlsOptions,
 } from "../tls/server-credentials.ts";
-import { httpLimits, refuseBrokenRequest, silenceMs } from "./http-limits.ts";
+import { httpLimits, silenceMs } from "./http-limits.ts";
+import { serveRequests } from "./request-front.ts";
 
 export class HttpsServer {
   readonly #server: Server;
@@ -26,7 +27,6 @@ export class HttpsServer {
       ...httpLimits,
     });
     this.#server.timeout = silenceMs;
-    this.#server.on("clientError", refuseBrokenRequest);
   }
 
   /** @param signal ends the watch on the files */
@@ -61,7 +61,7 @@ export class HttpsServer {
   }
 
   serve(listener: RequestListener): void {
-    this.#server.on("request", listener);
+    serveRequests(this.#server, listener);
   }
 
   /** Takes no new connections and lets requests in flight end, up to `patienceMs`. */

@@ -24,7 +24,8 @@ import {
   type Registry,
   type RegistryOptions,
 } from "../../../src/registry/registry.ts";
-import { httpLimits, refuseBrokenRequest } from "../../../src/server/http-limits.ts";
+import { httpLimits } from "../../../src/server/http-limits.ts";
+import { serveRequests } from "../../../src/server/request-front.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";
 import type { ObjectStore } from "../../../src/storage/object-store.ts";
 
@@ -60,8 +61,8 @@ export async function startV2Server(options: V2ServerOptions = {}): Promise<V2Se
   });
   const slots = new UploadSlots({ total: 100, perClient: 100, ...options.uploads });
   const listener = listenerOf(registry, slots, options.entry ?? "listener", faults);
-  const server = createServer(httpLimits, listener);
-  server.on("clientError", refuseBrokenRequest);
+  const server = createServer(httpLimits);
+  serveRequests(server, listener);
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as AddressInfo;
   const close = async (): Promise<void> => {
