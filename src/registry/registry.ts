@@ -19,6 +19,8 @@ export interface RegistryOptions {
   readonly manifestLimit: number;
   /** How long an upload may take from its start to its end. */
   readonly uploadLifeMs: number;
+  /** Milliseconds since 1970; the system's clock unless a test brings its own. */
+  readonly now?: () => number;
 }
 
 export interface Registry {
@@ -53,7 +55,7 @@ export function openRegistry(store: ObjectStore, options: RegistryOptions): Regi
     repositories,
     manifestLimit,
   });
-  const tickets = new UploadTickets(signingKeys, uploadLifeMs);
+  const tickets = new UploadTickets(signingKeys, uploadLifeMs, options.now);
   const uploads = new Uploads(store, blobs, new SessionDocuments(documents), tickets);
   return {
     documents,
