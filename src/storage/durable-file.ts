@@ -14,8 +14,6 @@ const rememberedDirectories = 10_000;
 export class DurableDirectories {
   readonly #root: string;
   readonly #known = new Set<string>();
-  /** Those whose last sync failed: what is seen in them may be gone after a power cut. */
-  readonly #doubtful = new Set<string>();
 
   /** @param root an absolute path; what is above it is none of our business once it is there */
   constructor(root: string) {
@@ -47,24 +45,9 @@ export class DurableDirectories {
       this.#known.add(made);
     }
   }
-
-  /** Makes the names durable that a directory has gained. */
-  async sync(directory: string): Promise<void> {
-    try {
-      await syncDirectory(directory);
-      this.#doubtful.delete(directory);
-    } catch (error) {
-      this.#doubtful.add(directory);
-      throw error;
-    }
-  }
-
-  /** Before anybody relies on what he sees in a directory. */
-  async settle(directory: string): Promise<void> {
-    if (this.#doubtful.has(directory)) await this.sync(directory);
-  }
 }
 
+/** Makes the names durable that a directory has gained. */
 export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, "r");
   try {

@@ -8,13 +8,19 @@
  * ```
  *
  * Publishing is a link (create) or a rename (replace, data) of a synced file, then a sync of the
- * directory. A document's revision is the hash of its bytes, as an S3 ETag is.
+ * directory; a document then becomes read-only, which says that it may be relied on. A document's revision is the hash of its bytes, as an S3 ETag is.
  */
 import { createHash } from "node:crypto";
 import { link, mkdir, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 import { DirectoryNames } from "./directory-names.ts";
-import { createStaged, DurableDirectories, writeFully, writeStaged } from "./durable-file.ts";
+import {
+  createStaged,
+  DurableDirectories,
+  syncDirectory,
+  writeFully,
+  writeStaged,
+} from "./durable-file.ts";
 import { FileLocks } from "./file-lock.ts";
 import { stampFiles } from "./file-stamp.ts";
 import { listFiles } from "./list-files.ts";
@@ -32,6 +38,7 @@ import {
 } from "./object-store.ts";
 import { codeOf, explained, isFull, unlessAbsent } from "./platform-error.ts";
 import { readFileStream } from "./read-file.ts";
+import { markSettled, readSettled } from "./settled-file.ts";
 import { ObjectNotFound, PreconditionFailed } from "./store-error.ts";
 
 export class FilesystemStore implements ObjectStore {
@@ -74,10 +81,8 @@ export class FilesystemStore implements ObjectStore {
 
   async load(key: string): Promise<LoadedObject | undefined> {
     const file = this.#path(key);
-    const bytes = await explained(`load ${key}`, async () => {
-      await this.#directories.settle(path.dirname(file));
-      return unlessAbsent(readFile(file));
-    });
+    const sync = (): Promise<void> => syncDirectory(path.dirname(file));
+    const bytes = await explained(`load ${key}`, () => unlessAbsent(readSettled(file, sync)));
     return bytes && { bytes, revision: revisionOf(bytes) };
   }
 
@@ -126,7 +131,7 @@ export class FilesystemStore implements ObjectStore {
           await close();
           await this.#directories.ensure(path.dirname(target));
           await rename(staged.path, target);
-          await this.#directories.sync(path.dirname(target));
+          await syncDirectory(path.dirname(target));
           return size;
         }),
       abort: async () => {
@@ -168,7 +173,9 @@ export class FilesystemStore implements ObjectStore {
       if (codeOf(cause) === "EEXIST") throw new PreconditionFailed(key, { cause });
       throw cause;
     }
-    await this.#directories.sync(path.dirname(target));
+    await syncDirectory(path.dirname(target));
+    // By the name that nobody else has: the other one may be that of a newer file by now.
+    await markSettled(staged);
   }
 
   async #replace(staged: string, target: string, key: string, expected: Revision): Promise<void> {
@@ -176,7 +183,8 @@ export class FilesystemStore implements ObjectStore {
       const current = await unlessAbsent(readFile(target));
       if (!current || revisionOf(current) !== expected) throw new PreconditionFailed(key);
       await rename(staged, target);
-      await this.#directories.sync(path.dirname(target));
+      await syncDirectory(path.dirname(target));
+      await markSettled(target);
     });
   }
 

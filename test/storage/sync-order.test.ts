@@ -68,7 +68,7 @@ describe("filesystem store", { skip: missing && "needs strace" }, () => {
   after(() => removeScratch(scratch));
 
   it("has nothing to lose at any acknowledgement", () => {
-    assert.equal(acknowledged.length, 14);
+    assert.equal(acknowledged.length, 18);
     for (const { name, lost } of acknowledged) assert.deepEqual(lost, [], name);
   });
 

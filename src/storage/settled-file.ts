@@ -1,0 +1,50 @@
+/**
+ * Documents that may be relied on: whoever reads one must not learn what a power cut takes back.
+ *
+ * A document is visible from the moment it has its name, durable when the directory is synced. In
+ * between another process could answer from it. So a file is made writable and becomes read-only
+ * behind the sync: that mark travels with the file and is set only on the very file it speaks of.
+ * Who finds a file without the mark syncs the directory himself.
+ */
+import { chmod, type FileHandle, open } from "node:fs/promises";
+
+const settledMode = 0o400;
+const writable = 0o200;
+
+/** Sets the mark, behind the sync. Where it cannot be set the next reader syncs again: no harm. */
+export async function markSettled(file: string | FileHandle): Promise<void> {
+  const marked = typeof file === "string" ? chmod(file, settledMode) : file.chmod(settledMode);
+  await marked.catch(() => undefined);
+}
+
+/**
+ * Reads a document whole.
+ *
+ * @param sync makes its name durable; called only where that is in doubt
+ * @throws what `open` throws, and what `sync` throws: then nothing can be said about the document
+ */
+export async function readSettled(file: string, sync: () => Promise<void>): Promise<Buffer> {
+  const handle = await open(file, "r");
+  try {
+    const { size, mode } = await handle.stat();
+    const bytes = await readFully(handle, size);
+    if ((mode & writable) !== 0) {
+      await sync();
+      await markSettled(handle);
+    }
+    return bytes;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Documents never grow or shrink in place; what ends early is damaged, and its parser says so. */
+async function readFully(handle: FileHandle, size: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(size);
+  for (let done = 0; done < size; ) {
+    const { bytesRead } = await handle.read(bytes, done, size - done, done);
+    if (bytesRead === 0) return bytes.subarray(0, done);
+    done += bytesRead;
+  }
+  return bytes;
+}
