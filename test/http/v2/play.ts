@@ -10,17 +10,18 @@ export async function play(script: Script, port: number, name: string): Promise<
   for (const [position, step] of script.steps.entries()) {
     const what = `step ${position + 1}, ${step.ask.slice(0, 200)}`;
     const answer = await conversation.ask(step);
-    checkExpectation(what, answer, step.expect, conversation);
+    checkExpectation(what, answer, step.expect, (text) => conversation.fill(text));
     checkAlways(what, answer);
     if (step.ask.startsWith("GET ")) await checkHead(what, step, answer, conversation);
   }
 }
 
-function checkExpectation(
+/** @param fill replaces the placeholders of the script */
+export function checkExpectation(
   what: string,
   answer: Answer,
   expected: Expectation,
-  conversation: Conversation,
+  fill: (text: string) => string,
 ): void {
   const text = answer.body.toString("utf8", 0, 2000);
   const statuses = [expected.status].flat();
@@ -32,17 +33,18 @@ function checkExpectation(
     const found = answer.headers[name];
     if (value === null) assert.equal(found, undefined, `${what}: has ${name}`);
     else if (value instanceof RegExp) assert.match(String(found), value, `${what}: ${name}`);
-    else assert.equal(String(found), conversation.fill(value), `${what}: ${name}`);
+    else assert.equal(String(found), fill(value), `${what}: ${name}`);
   }
   if (expected.body) assert.ok(expected.body.equals(answer.body), `${what}: other bytes: ${text}`);
   if (expected.json !== undefined) {
-    const filled = JSON.parse(conversation.fill(JSON.stringify(expected.json))) as unknown;
+    const filled = JSON.parse(fill(JSON.stringify(expected.json))) as unknown;
     assert.deepEqual(JSON.parse(answer.body.toString()), filled, what);
   }
   if (expected.error) assert.equal(firstError(what, answer).code, expected.error, what);
 }
 
-function checkAlways(what: string, { status, headers, body }: Answer): void {
+/** What holds for every answer: the version header, an exact length, the error envelope. */
+export function checkAlways(what: string, { status, headers, body }: Answer): void {
   assert.equal(headers["docker-distribution-api-version"], "registry/2.0", what);
   assert.equal(headers["transfer-encoding"], undefined, `${what}: chunked`);
   if (status !== 204 && status !== 304) {

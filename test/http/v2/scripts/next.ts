@@ -360,6 +360,8 @@ const pullers: readonly Script[] = [
         "",
         "*/*",
         "application/*",
+        "*",
+        `${mediaType.dockerManifest}, *`,
         `${mediaType.ociManifest};q=0.5`,
         `text/html, ${mediaType.ociManifest.toUpperCase()} , */*;q=0.1`,
       ].map((accept) => accepting(accept, "oci", { status: 200, body: image.bytes })),
