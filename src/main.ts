@@ -10,6 +10,9 @@ import { ConfigInvalid, readInvocation } from "./config.ts";
 import { banner } from "./server/banner.ts";
 import { serve, serveAsWorker } from "./server/serve.ts";
 
+// What Node this product needs it says itself; the AWS client must not say it on every start.
+process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
+
 process.exitCode = await main();
 
 async function main(): Promise<number> {

@@ -110,13 +110,36 @@ export interface ObjectStore {
   list(prefix: string, options?: ListOptions): Promise<ListPage>;
 }
 
+/** Data on its way in, left behind by a process that died; not visible as an object. */
+export interface UnfinishedUpload {
+  readonly key: string;
+  /** Opaque, never used again. */
+  readonly id: string;
+}
+
+/**
+ * What a store can do beside the port when unfinished data outlives the process that wrote it. An
+ * upload that is still going on is listed, too: only its age, as watched by the caller, tells.
+ */
+export interface UnfinishedUploads {
+  /** Every unfinished upload of the store. */
+  unfinished(): Promise<readonly UnfinishedUpload[]>;
+  /** Nothing happens when it has ended meanwhile. */
+  discardUnfinished(upload: UnfinishedUpload): Promise<void>;
+}
+
 const segment = "[A-Za-z0-9_!][A-Za-z0-9_!.=+,@-]{0,254}";
 const keyGrammar = new RegExp(`^${segment}(?:/${segment})*$`);
 
 /** Keys are made by this program only, so a bad one is a programming error, never an input error. */
 export function checkKey(key: string): string {
-  if (key.length > 900 || !keyGrammar.test(key)) throw new TypeError(`not an object key: ${key}`);
+  if (!isKey(key)) throw new TypeError(`not an object key: ${key}`);
   return key;
+}
+
+/** Whether a name found in a store can be one of ours. */
+export function isKey(name: string): boolean {
+  return name.length <= 900 && keyGrammar.test(name);
 }
 
 export function checkPrefix(prefix: string): string {

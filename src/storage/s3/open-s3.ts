@@ -1,0 +1,28 @@
+/** Opens an S3 store: connection, probe, and the way of writing that the probe allows. */
+import { ProcessConditions, StoreConditions } from "./conditional-writes.ts";
+import { type ProbeOptions, probe, type Verdict } from "./probe.ts";
+import { S3Connection } from "./s3-client.ts";
+import type { S3Options } from "./s3-options.ts";
+import { S3Store } from "./s3-store.ts";
+
+export interface OpenedS3 {
+  readonly store: S3Store;
+  readonly connection: S3Connection;
+  readonly verdict: Verdict;
+}
+
+/**
+ * A store that cannot arbitrate is opened for one process; whether that will do, the caller knows.
+ *
+ * @throws {StoreUnavailable | StoreFull} when the bucket cannot be reached, read or written
+ */
+export async function openS3(options: S3Options, probing: ProbeOptions): Promise<OpenedS3> {
+  const connection = new S3Connection(options);
+  const verdict = await probe(connection, probing);
+  const conditions = verdict.arbitrates
+    ? new StoreConditions(connection, verdict.etagStyle)
+    : new ProcessConditions(connection);
+  // Stores that arbitrate are consistent in their listings as well; of others nothing is known.
+  const store = new S3Store({ connection, conditions, listsEveryKey: verdict.arbitrates });
+  return { store, connection, verdict };
+}
