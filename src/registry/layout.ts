@@ -21,14 +21,19 @@
  * listing has the order in which Docker distribution lists repositories.
  */
 import { randomBytes } from "node:crypto";
-import { algorithmOf, type Digest, hexOf, parseDigest } from "../oci/digest.ts";
+import { algorithmOf, type Digest, hexOf, isDigest, parseDigest } from "../oci/digest.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/reference.ts";
 
 export const layout = {
+  records: "rec/",
   record: (digest: Digest): string => `rec/${fanned(digest)}`,
+  data: "data/",
+  uploaded: "data/up/",
   newData: (digest: Digest): string => `data/${fanned(digest)}.${random()}`,
   newSegment: (session: string): string => `data/up/${session.slice(0, 2)}/${session}.${random()}`,
+  sessions: "session/",
   session: (session: string): string => `session/${session.slice(0, 2)}/${session}`,
+  links: "link/",
   link: (repository: RepositoryName, digest: Digest): string =>
     `link/${segment(repository)}/${flat(digest)}`,
   tags: (repository: RepositoryName): string => `tag/${segment(repository)}/`,
@@ -53,6 +58,33 @@ export const layout = {
 /** The repository that a key directly below `repo/` stands for. */
 export function repositoryOfKey(key: string): RepositoryName {
   return parseRepositoryName(key.slice(layout.repositories.length).replaceAll("!", "/"));
+}
+
+/** The blob that a key below `rec/` stands for. */
+export function digestOfRecordKey(key: string): Digest {
+  const [, algorithm = "", , hex = ""] = key.split("/");
+  return parseDigest(`${algorithm}:${hex}`);
+}
+
+/** What a key below `data/` says about its content: its digest, or the session that wrote it. */
+export type DataOrigin = { readonly random: string } & (
+  | { readonly digest: Digest }
+  | { readonly session: string }
+);
+
+const dataKey = /^data\/(sha256|sha512|up)\/[0-9a-f]{2}\/([0-9a-f]+)\.([0-9a-f]{18})$/;
+
+/** @returns undefined for a key that was not made here */
+export function originOfData(key: string): DataOrigin | undefined {
+  const [, kind = "", name = "", random = ""] = dataKey.exec(key) ?? [];
+  if (kind === "up") return { random, session: name };
+  const digest = `${kind}:${name}`;
+  return isDigest(digest) ? { random, digest } : undefined;
+}
+
+/** The last segment of a `session/` key. */
+export function sessionOfKey(key: string): string {
+  return key.slice(key.lastIndexOf("/") + 1);
 }
 
 /** The last segment of a `referrer/` or `link/` key. */

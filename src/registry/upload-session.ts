@@ -32,7 +32,13 @@ export interface CommittingSession extends Omit<OpenSession, "state"> {
   readonly target: Digest;
 }
 
-export type UploadSession = OpenSession | CommittingSession | { readonly state: "closed" };
+export interface ClosedSession {
+  readonly state: "closed";
+  /** The blob that it was, or might have been, published as: where to look for its segments. */
+  readonly target?: Digest;
+}
+
+export type UploadSession = OpenSession | CommittingSession | ClosedSession;
 
 export type OpenDocument = Document<OpenSession>;
 
@@ -109,7 +115,7 @@ export class SessionDocuments {
   /** Ends a session whose outcome is decided. */
   async close(session: string): Promise<void> {
     await this.#documents.update<UploadSession>(layout.session(session), (current) =>
-      current?.state === "closed" ? undefined : { state: "closed" },
+      current === undefined || current.state === "closed" ? undefined : closed(current),
     );
   }
 
@@ -121,6 +127,12 @@ export class SessionDocuments {
       throw refusal(error.current?.value as UploadSession | undefined);
     }
   }
+}
+
+/** Nothing more is published from it but what it has announced. */
+export function closed(session: OpenSession | CommittingSession): ClosedSession {
+  const target = session.state === "committing" ? { target: session.target } : {};
+  return { state: "closed", ...target };
 }
 
 function refusal(current: UploadSession | undefined): RangeUnsatisfiable | UploadUnknown {

@@ -51,6 +51,11 @@ export class DocumentChanged<T> extends RegistryError {
   }
 }
 
+/** For `catch`, where another writer being first only means that there is nothing to do. */
+export function unlessChanged(error: unknown): undefined {
+  if (!(error instanceof DocumentChanged)) throw error;
+}
+
 export interface NewState<T> {
   readonly value: T;
   readonly content?: Uint8Array;

@@ -21,17 +21,25 @@ import { ObjectDamaged, ObjectNotFound, PreconditionFailed } from "./store-error
 
 const chunkBytes = 64 * 1024;
 
+interface Stored {
+  readonly bytes: Buffer;
+  /** Worked out when somebody asks for it. */
+  revision?: Revision;
+}
+
 export class MemoryStore implements ObjectStore {
   readonly listsEveryKey = true;
-  readonly #objects = new Map<string, Buffer>();
+  readonly #objects = new Map<string, Stored>();
+  /** In order; undefined after a key was added or removed. */
+  #sorted: readonly string[] | undefined;
 
   async stat(key: string): Promise<number | undefined> {
-    return this.#objects.get(checkKey(key))?.byteLength;
+    return this.#objects.get(checkKey(key))?.bytes.byteLength;
   }
 
   async load(key: string): Promise<LoadedObject | undefined> {
-    const bytes = this.#objects.get(checkKey(key));
-    return bytes && { bytes: Buffer.from(bytes), revision: revisionOf(bytes) };
+    const stored = this.#objects.get(checkKey(key));
+    return stored && { bytes: Buffer.from(stored.bytes), revision: revisionOf(stored) };
   }
 
   async save(key: string, bytes: Uint8Array, precondition: Precondition): Promise<Revision> {
@@ -41,15 +49,13 @@ export class MemoryStore implements ObjectStore {
         ? current === undefined
         : current !== undefined && revisionOf(current) === precondition.revision;
     if (!holds) throw new PreconditionFailed(key);
-    const stored = Buffer.from(bytes);
-    this.#objects.set(key, stored);
-    return revisionOf(stored);
+    return revisionOf(this.#put(key, Buffer.from(bytes)));
   }
 
   async read(key: string, options: ReadOptions = {}): Promise<AsyncIterable<Buffer>> {
-    const bytes = this.#objects.get(checkKey(key));
-    if (bytes === undefined) throw new ObjectNotFound(key);
-    return chunks(key, bytes, options);
+    const stored = this.#objects.get(checkKey(key));
+    if (stored === undefined) throw new ObjectNotFound(key);
+    return chunks(key, stored.bytes, options);
   }
 
   async stage(key: string): Promise<StagedWrite> {
@@ -60,9 +66,7 @@ export class MemoryStore implements ObjectStore {
         parts.push(Buffer.from(chunk));
       },
       commit: async () => {
-        const bytes = Buffer.concat(parts);
-        this.#objects.set(key, bytes);
-        return bytes.byteLength;
+        return this.#put(key, Buffer.concat(parts)).bytes.byteLength;
       },
       abort: async () => {
         parts.length = 0;
@@ -71,7 +75,7 @@ export class MemoryStore implements ObjectStore {
   }
 
   async delete(key: string): Promise<void> {
-    this.#objects.delete(checkKey(key));
+    if (this.#objects.delete(checkKey(key))) this.#sorted = undefined;
   }
 
   async list(
@@ -79,20 +83,46 @@ export class MemoryStore implements ObjectStore {
     { after = "", limit = 1000, stamps = false }: ListOptions = {},
   ): Promise<ListPage> {
     checkPrefix(prefix);
-    const matching = [...this.#objects.keys()]
-      .filter((key) => key.startsWith(prefix) && key > after)
-      .sort();
-    const keys = matching.slice(0, limit);
-    return { keys, more: matching.length > limit, ...(stamps && { stamps: this.#stamps(keys) }) };
+    this.#sorted ??= [...this.#objects.keys()].sort();
+    const first = firstBehind(this.#sorted, after > prefix ? after : prefix);
+    const keys: string[] = [];
+    for (const key of this.#sorted.slice(first, first + limit + 1)) {
+      if (!key.startsWith(prefix)) break;
+      keys.push(key);
+    }
+    const more = keys.length > limit;
+    if (more) keys.pop();
+    return { keys, more, ...(stamps && { stamps: keys.map((key) => this.#stamp(key)) }) };
   }
 
-  #stamps(keys: readonly string[]): (string | undefined)[] {
-    return keys.map((key) => this.#objects.get(key)).map((bytes) => bytes && revisionOf(bytes));
+  #put(key: string, bytes: Buffer): Stored {
+    if (!this.#objects.has(key)) this.#sorted = undefined;
+    const stored = { bytes };
+    this.#objects.set(key, stored);
+    return stored;
+  }
+
+  #stamp(key: string): string | undefined {
+    const stored = this.#objects.get(key);
+    return stored && revisionOf(stored);
   }
 }
 
-function revisionOf(bytes: Buffer): Revision {
-  return digestOf(bytes) as string as Revision;
+function revisionOf(stored: Stored): Revision {
+  stored.revision ??= digestOf(stored.bytes) as string as Revision;
+  return stored.revision;
+}
+
+/** Found by halving. */
+function firstBehind(sorted: readonly string[], position: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] ?? "") <= position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** As strict as any adapter may be: the one buffer is overwritten as soon as the next is asked for. */

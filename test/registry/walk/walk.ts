@@ -1,0 +1,84 @@
+/**
+ * A random walk with the real code: clients and collectors beside each other, one request at a time,
+ * with lost answers and late requests. Repeats from its seed up to the jitter of retries.
+ */
+import assert from "node:assert/strict";
+import { Collector } from "../../../src/registry/collector/collector.ts";
+import { Pace } from "../../../src/registry/collector/pace.ts";
+import { openRegistry } from "../../../src/registry/registry.ts";
+import { Documents } from "../../../src/storage/document.ts";
+import { MemoryStore } from "../../../src/storage/memory-store.ts";
+import type { ObjectStore } from "../../../src/storage/object-store.ts";
+import { StoreUnavailable } from "../../../src/storage/store-error.ts";
+import { random } from "../../random.ts";
+import { ScriptedStore } from "../../storage/scripted-store.ts";
+import { imagesOf, Promises, WalkingClient } from "./client.ts";
+import { Inspector } from "./inspector.ts";
+import { Schedule } from "./schedule.ts";
+
+const options = { manifestLimit: 100_000, uploadLifeMs: 3_600_000 };
+/** Takes everything as soon as the protocol lets it: nothing may depend on ages. */
+const ages = { graceMs: 0, settleMs: 0, orphanMs: 0, uploadLifeMs: 0 };
+const { signal } = new AbortController();
+
+export interface Walked {
+  /** Requests that were carried out, well or badly. */
+  readonly steps: number;
+  readonly acknowledged: number;
+  readonly collected: number;
+}
+
+/** @param turns how many things each client does @throws when anything acknowledged is lost */
+export async function walk(seed: number, turns: number): Promise<Walked> {
+  const store = new MemoryStore();
+  const inspector = new Inspector(store);
+  const dice = random(seed);
+  const schedule = new Schedule(dice);
+  const promises = new Promises();
+  const images = imagesOf(dice);
+  const actor = (): ScriptedStore => {
+    const scripted = new ScriptedStore(store);
+    scripted.gate(schedule.add);
+    return scripted;
+  };
+  const instances = [1, 2, 3].map(() => openRegistry(actor(), options));
+  const clients = Promise.all(
+    [1, 2, 3, 4, 5].map(() => new WalkingClient(instances, dice, promises, images).walk(turns)),
+  );
+  let collected = 0;
+  const collect = async (collector: Collector): Promise<void> => {
+    collected += (await collector.cycle({ signal })).collected;
+  };
+  const collectors = [1, 2, 3].map(() => greedyCollector(actor()));
+  const actors = Promise.all([
+    clients,
+    ...collectors.map((collector) => untilOver(() => collect(collector), clients)),
+  ]);
+  const check = () => inspector.check(promises.must);
+  await schedule.run(actors, check);
+
+  const alone = greedyCollector(store);
+  for (let cycle = 0; cycle < 5; cycle += 1) await collect(alone);
+  await check();
+  await inspector.checkCollected();
+  assert.ok(promises.acknowledged > turns / 2, `${promises.acknowledged} were acknowledged`);
+  return { steps: schedule.steps, acknowledged: promises.acknowledged, collected };
+}
+
+function greedyCollector(store: ObjectStore): Collector {
+  const pace = new Pace({ atOnce: 2 });
+  return new Collector(store, new Documents(store), { ages, pace, clock: () => 0 });
+}
+
+async function untilOver(work: () => Promise<void>, clients: Promise<unknown>): Promise<void> {
+  let over = false;
+  const ended = clients.finally(() => {
+    over = true;
+  });
+  while (!over) {
+    await work().catch((error: unknown) => {
+      if (!(error instanceof StoreUnavailable)) throw error;
+    });
+  }
+  await ended;
+}
