@@ -2,12 +2,15 @@
 /**
  * Entry of the server, `dcos-registry-server`: options, log, signals and exit code.
  *
- * Exit codes: 0 after an orderly end, 1 when it cannot serve, 2 for wrong options.
+ * Exit codes: 0 after an orderly end, 1 when it cannot serve, 2 for wrong options; `healthcheck` ends
+ * with 1 when the server does not serve.
  */
 import cluster from "node:cluster";
 import { pino } from "pino";
-import { ConfigInvalid, readInvocation } from "./config.ts";
+import { ConfigInvalid, loadConfig, readInvocation } from "./config.ts";
 import { banner } from "./server/banner.ts";
+import { readCommandWords } from "./server/command-words.ts";
+import { checkHealth } from "./server/healthcheck.ts";
 import { serve, serveAsWorker } from "./server/serve.ts";
 
 // What Node this product needs it says itself; the AWS client must not say it on every start.
@@ -16,25 +19,44 @@ process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const stop = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => stop.abort());
+  const command = readCommandWords(process.argv.slice(2));
   try {
-    const invocation = readInvocation(process.argv.slice(2), process.env);
-    if (invocation.action === "print") {
-      process.stdout.write(invocation.text);
-      return 0;
+    switch (command.name) {
+      case "healthcheck":
+        return await healthcheck(command.options);
+      case "run":
+        return await run(command.options);
+      case "unknown":
+        process.stderr.write(`Error: ${command.text}\n`);
+        return 2;
     }
-    const { config } = invocation;
-    const log = pino(
-      { level: config.logLevel, base: null },
-      pino.destination({ dest: 2, sync: false }),
-    );
-    if (cluster.isWorker) await serveAsWorker(config, log, stop.signal);
-    else await serve(config, log, (served) => process.stdout.write(banner(served)), stop.signal);
-    return 0;
   } catch (error) {
     return report(error);
   }
+}
+
+async function healthcheck(options: readonly string[]): Promise<number> {
+  const { serving, message } = await checkHealth(loadConfig(options, process.env));
+  process.stdout.write(`${message}\n`);
+  return serving ? 0 : 1;
+}
+
+async function run(options: readonly string[]): Promise<number> {
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => stop.abort());
+  const invocation = readInvocation(options, process.env);
+  if (invocation.action === "print") {
+    process.stdout.write(invocation.text);
+    return 0;
+  }
+  const { config } = invocation;
+  const log = pino(
+    { level: config.logLevel, base: null },
+    pino.destination({ dest: 2, sync: false }),
+  );
+  if (cluster.isWorker) await serveAsWorker(config, log, stop.signal);
+  else await serve(config, log, (served) => process.stdout.write(banner(served)), stop.signal);
+  return 0;
 }
 
 function report(error: unknown): number {

@@ -20,6 +20,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   http: ["oci", "storage", "registry", "packages", "catalog", "identity", "tls", "cluster"],
   server: ["config.ts", "storage", "registry", "catalog", "identity", "tls", "http"],
   cli: ["oci", "packages"],
+  release: ["oci", "packages"],
 };
 
 /** Packages that only the named rooms know. */

@@ -24,6 +24,7 @@ export const build: CommandFactory = (context) =>
     .option("--output-directory <directory>", "where the .dcos file goes", ".")
     .option("--json", "print the name of the .dcos file as JSON")
     .option("--use-local", "take the images that the local docker has from there")
+    .option("--image-archive <file>", "take images from this OCI archive (repeatable)", collect, [])
     .option("--keep-url <key>", "leave this asset's URL as it is (repeatable)", collect, [])
     .option("--ca <file>", "trust the CA certificates of this PEM file too")
     .option("--concurrency <number>", "how many downloads at a time", parseConcurrency, 4)

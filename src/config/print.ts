@@ -8,8 +8,10 @@ export function helpText(): string {
     return `${left.padEnd(34)}${option.summary}${remark(option)}`;
   });
   return `Usage: dcos-registry-server [options]
+       dcos-registry-server healthcheck [options]
 
-Serves an OCI registry and a DC/OS package repository.
+Serves an OCI registry and a DC/OS package repository; healthcheck asks whether it does, and exits
+with 0 when so.
 
 Options:
 ${rows.join("\n")}

@@ -55,17 +55,18 @@ export function planBundle(root: Digest, documents: Documents): BundlePlan {
   for (const image of images) order.manifest(image, "documents");
   order.manifest(metadata, "blobs");
   for (const image of images) order.manifest(image, "blobs");
-  return place([
-    file(layoutFile, { imageLayoutVersion: layoutVersion }),
-    file(indexFile, layoutIndex(index, images)),
-    file(dockerFile, dockerList(images, documents)),
+  return placeEntries([
+    documentEntry(layoutFile, { imageLayoutVersion: layoutVersion }),
+    documentEntry(indexFile, layoutIndex(index, images)),
+    documentEntry(dockerFile, dockerList(images, documents)),
     ...order.entries(),
   ]);
 }
 
-type Unplaced = Omit<PlannedEntry, "offset">;
+export type UnplacedEntry = Omit<PlannedEntry, "offset">;
 
-function place(unplaced: readonly Unplaced[]): BundlePlan {
+/** One behind the other, in their order. */
+export function placeEntries(unplaced: readonly UnplacedEntry[]): BundlePlan {
   let offset = 0;
   const entries = unplaced.map((entry) => {
     const placed = { ...entry, offset };
@@ -75,7 +76,8 @@ function place(unplaced: readonly Unplaced[]): BundlePlan {
   return { entries, size: offset + 2 * blockSize };
 }
 
-function file(name: string, document: object): Unplaced {
+/** A file of the archive that holds a document. */
+export function documentEntry(name: string, document: object): UnplacedEntry {
   const bytes = Buffer.from(JSON.stringify(document));
   return { name, size: bytes.byteLength, content: { bytes } };
 }
@@ -83,8 +85,8 @@ function file(name: string, document: object): Unplaced {
 /** Collects blobs in the order of the format; a digest counts where it comes first. */
 class BlobOrder {
   readonly #documents: Documents;
-  readonly #first = new Map<Digest, Unplaced>();
-  readonly #last = new Map<Digest, Unplaced>();
+  readonly #first = new Map<Digest, UnplacedEntry>();
+  readonly #last = new Map<Digest, UnplacedEntry>();
 
   constructor(documents: Documents) {
     this.#documents = documents;
@@ -117,14 +119,14 @@ class BlobOrder {
     this.#add(small ? this.#first : this.#last, digest, size);
   }
 
-  #add(group: Map<Digest, Unplaced>, digest: Digest, size: number): void {
+  #add(group: Map<Digest, UnplacedEntry>, digest: Digest, size: number): void {
     if (this.#first.has(digest) || this.#last.has(digest)) return;
     const bytes = this.#documents.get(digest);
     const content = bytes === undefined ? { blob: digest } : { bytes };
     group.set(digest, { name: blobFile(digest), size, content });
   }
 
-  entries(): Unplaced[] {
+  entries(): UnplacedEntry[] {
     return [...this.#first.values(), ...this.#last.values()];
   }
 }

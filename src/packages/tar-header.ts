@@ -40,18 +40,30 @@ export function paddingOf(size: number): number {
   return (blockSize - (size % blockSize)) % blockSize;
 }
 
-/** @param name ASCII, at most 100 bytes */
-export function encodeTarHeader(name: string, size: number): Buffer {
-  if (Buffer.byteLength(name) > field.name[1]) throw new RangeError(`name too long: ${name}`);
+/** What an entry is beside its name; bundles need none of it, layers of images do. */
+export interface TarAttributes {
+  readonly mode?: number;
+  /** User and group. */
+  readonly owner?: number;
+  /** `0` a file, `2` a symbolic link, `5` a directory. */
+  readonly type?: "0" | "2" | "5";
+  /** Where a symbolic link leads, at most 100 bytes. */
+  readonly link?: string;
+}
+
+/** @param name ASCII, at most 100 bytes, or 255 where it can be divided at a `/` */
+export function encodeTarHeader(name: string, size: number, more: TarAttributes = {}): Buffer {
+  const { mode = 0o644, owner = 0, type = "0", link = "" } = more;
   const block = Buffer.alloc(blockSize);
-  block.write(name, 0, "ascii");
-  writeOctal(block, field.mode, 0o644);
-  writeOctal(block, field.uid, 0);
-  writeOctal(block, field.gid, 0);
+  writeName(block, name);
+  writeOctal(block, field.mode, mode);
+  writeOctal(block, field.uid, owner);
+  writeOctal(block, field.gid, owner);
   if (size < octalLimit) writeOctal(block, field.size, size);
   else writeBase256(block, field.size, size);
   writeOctal(block, field.mtime, 0);
-  block.write("0", 156, "ascii");
+  block.write(type, 156, "ascii");
+  block.write(link, field.link[0], "ascii");
   block.write("ustar\x0000", field.magic[0], "ascii");
   block.write(`${checksum(block).toString(8).padStart(6, "0")}\0 `, field.checksum[0], "ascii");
   return block;
@@ -111,6 +123,18 @@ function checksum(block: Buffer): number {
     if (at < start || at >= start + length) sum += block[at] ?? 0;
   }
   return sum;
+}
+
+/** Long names go into two fields, the way POSIX divides them. */
+function writeName(block: Buffer, name: string): void {
+  const [length, prefixLength] = [field.name[1], field.prefix[1]];
+  const split = name.length <= length ? -1 : name.indexOf("/", name.length - length - 1);
+  const rest = name.slice(split + 1);
+  if (rest.length > length || split > prefixLength || rest === "") {
+    throw new RangeError(`name too long: ${name}`);
+  }
+  block.write(rest, 0, "ascii");
+  if (split > 0) block.write(name.slice(0, split), field.prefix[0], "ascii");
 }
 
 function writeOctal(block: Buffer, [start, length]: readonly [number, number], value: number) {

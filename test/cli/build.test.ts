@@ -6,11 +6,11 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { describeBytes } from "../../src/oci/descriptor.ts";
 import { digestOf, hexOf } from "../../src/oci/digest.ts";
 import { mediaType } from "../../src/oci/media-type.ts";
+import { makeZip } from "../../src/release/zip-archive.ts";
 import { CertificateAuthority } from "../fixtures/certificate-authority.ts";
 import { amd64, arm64, makeImage, makeIndex } from "../fixtures/image.ts";
 import { endlessRedirect, htmlPage, redirectTo } from "../fixtures/origin.ts";
 import { makeTestPackage, type TestPackage } from "../fixtures/package-directory.ts";
-import { makeZip } from "../fixtures/zip-archive.ts";
 import { BuildBench, open } from "./build-bench.ts";
 
 const authority = new CertificateAuthority("Build root");

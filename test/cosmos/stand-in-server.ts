@@ -9,8 +9,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
+import { makeZip } from "../../src/release/zip-archive.ts";
 import { CertificateAuthority } from "../fixtures/certificate-authority.ts";
-import { makeZip } from "../fixtures/zip-archive.ts";
 import type { Resolve } from "./java-fetch.ts";
 
 export const host = "registry.test";

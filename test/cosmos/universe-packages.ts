@@ -6,9 +6,9 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import type { PackageDefinition } from "../../src/packages/package-definition.ts";
+import { makeZip } from "../../src/release/zip-archive.ts";
 import type { PackageParts } from "../catalog/published-package.ts";
 import { assetPath } from "../catalog/published-package.ts";
-import { makeZip } from "../fixtures/zip-archive.ts";
 
 export interface UniversePackage extends PackageParts {
   readonly definition: PackageDefinition;

@@ -6,6 +6,7 @@ export interface BuildOptions {
   readonly outputDirectory: string;
   readonly json?: boolean;
   readonly useLocal?: boolean;
+  readonly imageArchive: readonly string[];
   readonly keepUrl: readonly string[];
   readonly ca?: string;
   readonly concurrency: number;

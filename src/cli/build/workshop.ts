@@ -6,6 +6,7 @@ import { BlobCache } from "../fetch/blob-cache.ts";
 import { HttpClient } from "../fetch/http-client.ts";
 import { loadTrust } from "../fetch/trust.ts";
 import { DockerCredentials } from "../images/docker-credentials.ts";
+import { ImageArchives } from "../images/image-archive.ts";
 import { ImageSource } from "../images/image-source.ts";
 import { LocalDocker } from "../images/local-docker.ts";
 import { parsePlatform } from "../images/platform.ts";
@@ -71,7 +72,7 @@ interface Tools {
 }
 
 function equip({ options, context, places, client, cache, local, platform }: Tools): Workshop {
-  const { signal, environment } = context;
+  const { signal, environment, workingDirectory } = context;
   const { concurrency, insecureRegistry: insecureRegistries } = options;
   const limiter = new Limiter(concurrency);
   const shown = new ImageProgress(options, context);
@@ -79,9 +80,10 @@ function equip({ options, context, places, client, cache, local, platform }: Too
   const common = { client, cache, limiter, platform, retry: { signal } };
   const remote = new ImageSource({ ...common, credentials, insecureRegistries });
   const findRemote = (text: string) => remote.find(text);
+  const archives = new ImageArchives(options.imageArchive, { cache, platform, workingDirectory });
   return {
     files: new FileFetcher({ ...common, baseDirectory: places.baseDirectory }),
-    findImage: local?.before(findRemote, cache) ?? findRemote,
+    findImage: archives.before(local?.before(findRemote, cache) ?? findRemote),
     imageFetcher: new ImageFetcher({ ...common, onProgress: (bytes) => shown.add(bytes) }),
     cache,
     limiter,
