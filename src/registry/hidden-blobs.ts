@@ -2,12 +2,17 @@
  * Blobs that were deleted through one repository.
  *
  * Content is global, so deleting a blob only hides it where it was deleted, until it is pushed,
- * mounted or referenced there again. Nearly every repository has no such document.
+ * mounted or referenced there again. Nearly every repository has no such document. It is read with
+ * every blob that is pulled, so its length is bounded.
  */
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
 import type { Documents } from "../storage/document.ts";
 import { layout } from "./layout.ts";
+import { TooManyHidden } from "./registry-errors.ts";
+
+/** With this many the document has a few hundred kilobytes. */
+export const mostHidden = 4096;
 
 interface Hidden {
   readonly digests: readonly Digest[];
@@ -16,8 +21,12 @@ interface Hidden {
 export class HiddenBlobs {
   readonly #documents: Documents;
 
-  constructor(documents: Documents) {
+  /** Whether the registry has the blob at all, whatever is hidden. */
+  readonly #isHere: (digest: Digest) => Promise<boolean>;
+
+  constructor(documents: Documents, isHere: (digest: Digest) => Promise<boolean>) {
     this.#documents = documents;
+    this.#isHere = isHere;
   }
 
   async has(repository: RepositoryName, digest: Digest): Promise<boolean> {
@@ -25,10 +34,14 @@ export class HiddenBlobs {
     return hidden?.value.digests.includes(digest) ?? false;
   }
 
+  /** @throws {TooManyHidden} */
   async hide(repository: RepositoryName, digest: Digest): Promise<void> {
+    await this.#makeRoom(repository);
     await this.#documents.update<Hidden>(layout.hidden(repository), (current) => {
       const digests = current?.digests ?? [];
-      return digests.includes(digest) ? undefined : { digests: [...digests, digest] };
+      if (digests.includes(digest)) return undefined;
+      if (digests.length >= mostHidden) throw new TooManyHidden(repository);
+      return { digests: [...digests, digest] };
     });
   }
 
@@ -37,5 +50,15 @@ export class HiddenBlobs {
       const digests = current?.digests.filter((digest) => !shown.has(digest)) ?? [];
       return digests.length === (current?.digests.length ?? 0) ? undefined : { digests };
     });
+  }
+
+  /** What was collected meanwhile cannot be seen anywhere, and needs no hiding. */
+  async #makeRoom(repository: RepositoryName): Promise<void> {
+    const hidden = await this.#documents.read<Hidden>(layout.hidden(repository));
+    const digests = hidden?.value.digests ?? [];
+    if (digests.length < mostHidden) return;
+    const gone = new Set<Digest>();
+    for (const digest of digests) if (!(await this.#isHere(digest))) gone.add(digest);
+    if (gone.size > 0) await this.reveal(repository, gone);
   }
 }

@@ -58,3 +58,13 @@ export class TagTaken extends RegistryError {
     });
   }
 }
+
+/** Blobs deleted through one repository stand in one document, which has a limit. */
+export class TooManyHidden extends RegistryError {
+  readonly code = "DENIED";
+  constructor(repository: string) {
+    super("too many blobs were deleted in this repository; wait until they have been collected", {
+      repository,
+    });
+  }
+}

@@ -2,6 +2,7 @@
 import { Documents } from "../storage/document.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { SigningKeyDocument } from "../storage/signing-keys.ts";
+import { isPresent } from "./blob-record.ts";
 import { BlobStore } from "./blob-store.ts";
 import { HiddenBlobs } from "./hidden-blobs.ts";
 import { layout } from "./layout.ts";
@@ -40,7 +41,7 @@ export function openRegistry(store: ObjectStore, options: RegistryOptions): Regi
   const documents = new Documents(store);
   const signingKeys = new SigningKeyDocument(documents, layout.signingKeys);
   const blobs = new BlobStore(store, documents);
-  const hidden = new HiddenBlobs(documents);
+  const hidden = new HiddenBlobs(documents, async (digest) => isPresent(await blobs.fence(digest)));
   const links = new ManifestLinks(documents);
   const tags = new Tags(store, documents);
   const referrers = new Referrers(store, documents, links);
