@@ -139,9 +139,10 @@ export class BlobStore {
   ): Promise<void> {
     const key = layout.newData(digest);
     const hash = new ContentHash(algorithmOf(digest));
-    await writeData(this.#store, key, hash, prepend(head, rest), () =>
-      hash.verify(digest, expectedSize),
-    );
+    await writeData(this.#store, key, hash, {
+      chunks: prepend(head, rest),
+      check: () => hash.verify(digest, expectedSize),
+    });
     if (!(await this.adopt(digest, fence, [{ key, size: hash.size }]))) {
       throw new StoreUnavailable(`blob ${digest} was removed while it was pushed`);
     }

@@ -13,8 +13,9 @@ import { ContentHash } from "./content-hash.ts";
 import { gather, prepend } from "./gather.ts";
 import { layout } from "./layout.ts";
 import { RunningHashes } from "./running-hashes.ts";
+import { segmentsToMerge } from "./segment-merge.ts";
 import type { OpenDocument, OpenSession } from "./upload-session.ts";
-import { writeData } from "./write-data.ts";
+import { type DataToWrite, writeData } from "./write-data.ts";
 
 /** Bytes of one request, and where the client says they belong. */
 export interface Chunk {
@@ -32,9 +33,11 @@ export interface Extended {
   readonly state: OpenSession;
   /** Of all bytes in `state`. */
   readonly digest: Digest;
-  /** Absent when this request brought no bytes and nothing had to be hashed. */
+  /** Absent when this request brought no bytes. */
   readonly hash?: ContentHash;
   readonly added: readonly Segment[];
+  /** Segments of `document` whose bytes stand in the added one now. */
+  readonly merged: readonly Segment[];
 }
 
 export class UploadSegments {
@@ -49,6 +52,7 @@ export class UploadSegments {
    * Writes the chunk behind what the session has.
    *
    * @throws {SizeMismatch} when it has another length than announced; nothing is kept of it
+   * @throws {UploadInvalid} when the session has too many segments already
    */
   async extend(session: string, document: OpenDocument, chunk: Chunk): Promise<Extended> {
     const chunks = gather(chunk.body);
@@ -67,9 +71,7 @@ export class UploadSegments {
   /** Reads what another process hashed, or what the client wants by another algorithm. */
   async rehash(segments: readonly Segment[], algorithm: DigestAlgorithm): Promise<ContentHash> {
     const hash = new ContentHash(algorithm);
-    for (const { key } of segments) {
-      for await (const piece of await this.#store.read(key)) hash.update(piece);
-    }
+    for await (const piece of this.#read(segments)) hash.update(piece);
     return hash;
   }
 
@@ -81,30 +83,32 @@ export class UploadSegments {
   ): Promise<Extended> {
     const { value } = document;
     const first = await chunks.next();
-    if (first.done) expectLength(length, 0);
-    if (first.done && value.digest) {
-      return { document, state: value, digest: value.digest, added: [] };
+    if (first.done) {
+      expectLength(length, 0);
+      const digest = value.digest ?? (await this.rehash(value.segments, value.algorithm)).digest();
+      return { document, state: value, digest, added: [], merged: [] };
     }
+    const merged = segmentsToMerge(value.segments, length ?? first.value.byteLength);
     const hash =
       this.#hashes.take(session, value.offset) ??
       (await this.rehash(value.segments, value.algorithm));
-    const check = (): void => expectLength(length, hash.size - value.offset);
-    const added = first.done
-      ? []
-      : [await this.#write(session, hash, prepend(first.value, chunks), check)];
-    const segments = [...value.segments, ...added];
-    const state = { ...value, segments, offset: hash.size };
-    return { document, state, digest: hash.digest(), hash, added };
+    const added = await this.#write(session, hash, {
+      before: this.#read(merged),
+      chunks: prepend(first.value, chunks),
+      check: () => expectLength(length, hash.size - value.offset),
+    });
+    const left = value.segments.slice(0, value.segments.length - merged.length);
+    const state = { ...value, segments: [...left, added], offset: hash.size };
+    return { document, state, digest: hash.digest(), hash, added: [added], merged };
   }
 
-  async #write(
-    session: string,
-    hash: ContentHash,
-    chunks: AsyncIterable<Buffer>,
-    check: () => void,
-  ): Promise<Segment> {
+  async #write(session: string, hash: ContentHash, body: DataToWrite): Promise<Segment> {
     const key = layout.newSegment(session);
-    return { key, size: await writeData(this.#store, key, hash, chunks, check) };
+    return { key, size: await writeData(this.#store, key, hash, body) };
+  }
+
+  async *#read(segments: readonly Segment[]): AsyncGenerator<Buffer> {
+    for (const { key } of segments) yield* await this.#store.read(key);
   }
 }
 

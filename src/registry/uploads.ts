@@ -119,7 +119,7 @@ export class Uploads {
 
   /** What this request wrote is taken back only when it is certain that no session names it. */
   async #advance(
-    { document, added }: Extended,
+    { document, added, merged }: Extended,
     next: Parameters<SessionDocuments["advance"]>[1],
   ): Promise<void> {
     try {
@@ -128,6 +128,7 @@ export class Uploads {
       if (isDecided(error)) await this.#withdraw(added);
       throw error;
     }
+    await this.#withdraw(merged);
   }
 
   /** Before anything is decided. @throws {DigestMismatch} */

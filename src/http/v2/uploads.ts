@@ -7,7 +7,7 @@ import { bodyOf } from "../read-limited.ts";
 import { answer, type Exchange } from "./exchange.ts";
 
 /**
- * Smaller chunks are taken too, but each costs a durable write and a place in the session's list.
+ * Smaller chunks are taken too, but each costs a durable write, and many of them are written again.
  */
 const recommendedChunkBytes = 8 * 1024 * 1024;
 
@@ -96,13 +96,15 @@ function explainRange(exchange: Exchange, id: string, error: unknown): never {
 
 function chunkOf({ request }: Exchange): Chunk {
   const header = request.headers["content-range"];
-  if (header === undefined) return { body: bodyOf(request) };
+  const length = request.headers["content-length"];
+  if (header === undefined) {
+    return { body: bodyOf(request), ...(length !== undefined && { length: Number(length) }) };
+  }
   const [, first, last] = /^(\d{1,15})-(\d{1,15})$/.exec(header) ?? [];
   if (first === undefined || last === undefined || Number(last) < Number(first)) {
     throw new UploadInvalid("Content-Range of a chunk is <first byte>-<last byte>", { header });
   }
   const announced = Number(last) - Number(first) + 1;
-  const length = request.headers["content-length"];
   if (length !== undefined && Number(length) !== announced) {
     throw new UploadInvalid("Content-Range and Content-Length differ", { header, length });
   }
