@@ -51,7 +51,7 @@ async function run(options: readonly string[]): Promise<number> {
   }
   const { config } = invocation;
   const log = pino(
-    { level: config.logLevel, base: null },
+    { level: config.logLevel, base: cluster.worker ? { worker: cluster.worker.id } : null },
     pino.destination({ dest: 2, sync: false }),
   );
   if (cluster.isWorker) await serveAsWorker(config, log, stop.signal);

@@ -10,6 +10,7 @@ import {
   password,
   registryHost,
   user,
+  workerCounts,
   wrongPassword,
 } from "../fixtures/client-registry.ts";
 import { makeImage, type TestImage } from "../fixtures/image.ts";
@@ -18,18 +19,19 @@ import { assertRefusedAtOnce } from "../fixtures/refusal.ts";
 import { lacking } from "../fixtures/requirements.ts";
 
 const tools = ["podman", "buildah"] as const;
+const runs = tools.flatMap((tool) => workerCounts.map((workers) => ({ tool, workers })));
 
-for (const tool of tools) {
+for (const { tool, workers } of runs) {
   const skip = lacking("unshare", "nsenter", "ip", "curl", "skopeo", "conmon", tool);
 
-  describe(`${tool} against the registry`, { skip }, () => {
+  describe(`${tool} against the registry, workers: ${workers}`, { skip }, () => {
     let registry: ClientRegistry;
     let image: TestImage;
     let seeded: string;
     const pushed = `${registryHost}/team/image:1`;
 
     before(async () => {
-      registry = await ClientRegistry.start(tool);
+      registry = await ClientRegistry.start(tool, workers);
       image = await makeImage({ format: "oci", layers: [[{ path: "a", content: tool }]] });
       seeded = await registry.seed(image, "seed/image:1");
     });
