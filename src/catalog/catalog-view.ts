@@ -2,11 +2,13 @@
  * The catalogue as readers see it: published packages and the assets that may be fetched.
  *
  * Worked out once per change of the catalogue document; while that is unchanged, answers come from
- * memory after one small read.
+ * memory.
  */
 import type { PackageAsset } from "../packages/package-content.ts";
 import { layout } from "../registry/layout.ts";
-import type { Document, Documents } from "../storage/document.ts";
+import type { Document } from "../storage/document.ts";
+import type { CachePolicy } from "../storage/document-cache.ts";
+import type { RecentDocuments } from "../storage/recent-documents.ts";
 import { ObjectDamaged, StoreUnavailable } from "../storage/store-error.ts";
 import { type CatalogEntry, type CatalogValue, emptyCatalog } from "./catalog-document.ts";
 import type { CatalogSnapshot, PackageRecord } from "./package-record.ts";
@@ -23,12 +25,17 @@ type ReadEntry =
   | { readonly entry: CatalogEntry; readonly record: PackageRecord }
   | { readonly entry: CatalogEntry; readonly cause: unknown };
 
+const policy: CachePolicy<CatalogValue> = {
+  keeps: (document) => document !== undefined,
+  weigh: ({ value }) => value.entries.length * 600,
+};
+
 export class CatalogView {
-  readonly #documents: Documents;
+  readonly #documents: RecentDocuments;
   readonly #records: PackageRecords;
   #view: View | undefined;
 
-  constructor(documents: Documents, records: PackageRecords) {
+  constructor(documents: RecentDocuments, records: PackageRecords) {
     this.#documents = documents;
     this.#records = records;
   }
@@ -42,8 +49,8 @@ export class CatalogView {
   }
 
   async #current(): Promise<View> {
-    const document = await this.#documents.read(layout.catalog, this.#view?.document);
-    if (this.#view && this.#view.document === document) return this.#view;
+    const document = await this.#documents.read(layout.catalog, policy);
+    if (this.#view && this.#view.document?.revision === document?.revision) return this.#view;
     // Documents never go away: this is a lost disk, and not a registry without packages.
     if (this.#view?.document && !document) throw new StoreUnavailable("the catalogue vanished");
     const view = await this.#project(document);

@@ -51,7 +51,7 @@ export class PackageCatalog implements Catalog {
   constructor(registry: Registry, { now = () => new Date() }: PackageCatalogOptions = {}) {
     this.#registry = registry;
     this.#records = new PackageRecords(registry.documents);
-    this.#view = new CatalogView(registry.documents, this.#records);
+    this.#view = new CatalogView(registry.recent, this.#records);
     this.#now = now;
   }
 

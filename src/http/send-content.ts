@@ -26,6 +26,8 @@ export interface Content {
    * @param signal aborted when the client goes away
    */
   open(range: ByteRange | undefined, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** All bytes, if they are small and in memory anyway: then nothing is opened and nobody waits. */
+  readonly bytes?: Buffer | undefined;
 }
 
 /** What to send: `parts` in order, each behind the bytes in `before`, then `after`. */
@@ -68,6 +70,10 @@ export async function sendContent(
   const answer = answerOf(content, ranges);
   if (request.method === "HEAD") {
     response.writeHead(answer.status, answer.headers).end();
+    return;
+  }
+  if (content.bytes && ranges === undefined) {
+    response.writeHead(answer.status, answer.headers).end(content.bytes);
     return;
   }
   await send(response, content, answer);
@@ -164,17 +170,36 @@ async function sendPart(
   { before, range, size }: Part,
 ): Promise<void> {
   const chunks = size === 0 ? [] : await content.open(range, writer.signal);
-  if (!response.headersSent) response.writeHead(status, headers);
-  if (before) await writer.write(before);
+  try {
+    if (!response.headersSent) response.writeHead(status, headers);
+    if (before) await writer.write(before);
+  } catch (error) {
+    await abandon(chunks);
+    throw error;
+  }
+  await copy(writer, chunks, size, after === undefined);
+}
+
+/** @param last whether these bytes are the end of the answer: they leave together with it, in one packet */
+async function copy(
+  writer: ResponseWriter,
+  chunks: AsyncIterable<Uint8Array> | readonly never[],
+  size: number,
+  last: boolean,
+): Promise<void> {
   let left = size;
   for await (const chunk of chunks) {
     left -= chunk.byteLength;
     if (left < 0) break;
-    // The last chunk of a plain answer leaves together with its end: one packet for small content.
-    await (left === 0 && after === undefined ? writer.end(chunk) : writer.write(chunk));
+    await (left === 0 && last ? writer.end(chunk) : writer.write(chunk));
     if (left === 0) break;
   }
   if (left !== 0) throw new ContentLengthWrong(size, size - left);
+}
+
+/** Ends a source that was opened and will not be read. */
+async function abandon(chunks: AsyncIterable<Uint8Array> | readonly never[]): Promise<void> {
+  if (Symbol.asyncIterator in chunks) await chunks[Symbol.asyncIterator]().return?.();
 }
 
 /** The source gave another number of bytes than the content is said to have. */

@@ -14,6 +14,8 @@ import {
   type Documents,
   type NewState,
 } from "../storage/document.ts";
+import type { CachePolicy } from "../storage/document-cache.ts";
+import type { RecentDocuments } from "../storage/recent-documents.ts";
 import { layout } from "./layout.ts";
 
 /** Blobs up to this size live inside their record: one durable write, one read. */
@@ -42,13 +44,33 @@ export function isPresent(record: RecordDocument | undefined): record is Documen
   return record !== undefined && record.value.state !== "gone";
 }
 
+/** A data key is written once and holds verified bytes of its digest, whatever the record says later. */
+const policy: CachePolicy<BlobRecord> = {
+  keeps: isPresent,
+  lasting: true,
+  weigh: ({ value }) => (value.state === "gone" ? 0 : (value.segments?.length ?? 0) * 200),
+};
+
 export class BlobRecords {
   readonly #documents: Documents;
+  readonly #recent: RecentDocuments;
 
-  constructor(documents: Documents) {
+  constructor(documents: Documents, recent: RecentDocuments) {
     this.#documents = documents;
+    this.#recent = recent;
   }
 
+  /** For readers of the bytes alone; promises nothing. */
+  find(digest: Digest): Promise<RecordDocument | undefined> {
+    return this.#recent.read(layout.record(digest), policy);
+  }
+
+  /** A record that was found has named data that is not there any more. */
+  forget(digest: Digest): void {
+    this.#recent.forget(layout.record(digest));
+  }
+
+  /** What is so now. */
   read(digest: Digest): Promise<RecordDocument | undefined> {
     return this.#documents.read<BlobRecord>(layout.record(digest));
   }

@@ -5,12 +5,14 @@
  * ever published, and nothing is acknowledged before it is durable. The steps and their order are
  * those of CONTRIBUTING.md "Storage protocol"; each has a reason there.
  */
-import { algorithmOf, type Digest } from "../oci/digest.ts";
+import { algorithmOf, type Digest, digestOf } from "../oci/digest.ts";
 import { BlobUnknown } from "../oci/registry-error.ts";
+import { BoundedMap } from "../storage/bounded-map.ts";
 import { DocumentChanged, type Documents } from "../storage/document.ts";
-import type { ObjectStore } from "../storage/object-store.ts";
-import { ObjectDamaged, StoreUnavailable } from "../storage/store-error.ts";
-import { Blob } from "./blob.ts";
+import type { ByteRange, ObjectStore } from "../storage/object-store.ts";
+import type { RecentDocuments } from "../storage/recent-documents.ts";
+import { ObjectDamaged, ObjectNotFound, StoreUnavailable } from "../storage/store-error.ts";
+import { Blob, collect } from "./blob.ts";
 import {
   type BlobRecord,
   BlobRecords,
@@ -25,14 +27,19 @@ import { layout } from "./layout.ts";
 import { writeData } from "./write-data.ts";
 
 const nothing = Buffer.alloc(0);
+/** Of small blobs that were read whole and are not in their records. */
+const contentBytes = 16 * 1024 * 1024;
 
 export class BlobStore {
   readonly #store: ObjectStore;
   readonly #records: BlobRecords;
 
-  constructor(store: ObjectStore, documents: Documents) {
+  /** Manifests too large for their records, verified: what a digest names never changes. */
+  readonly #contents = new BoundedMap<Digest, Buffer>(contentBytes);
+
+  constructor(store: ObjectStore, documents: Documents, recent: RecentDocuments) {
     this.#store = store;
-    this.#records = new BlobRecords(documents);
+    this.#records = new BlobRecords(documents, recent);
   }
 
   /** A promise to the client: what is here now stays long enough to be referenced by a manifest. */
@@ -55,16 +62,46 @@ export class BlobStore {
 
   /** For reading; promises nothing. @throws {BlobUnknown} */
   async open(digest: Digest): Promise<Blob> {
-    const record = await this.#records.read(digest);
+    const record = await this.#records.find(digest);
     if (!isPresent(record)) throw new BlobUnknown(digest);
     return Blob.of(digest, record, this.#store);
+  }
+
+  /**
+   * Opens the bytes of a blob, or a part of them; see `Blob.open`.
+   *
+   * @throws {BlobUnknown}
+   * @throws {ObjectNotFound} when the record names data that is not there
+   */
+  async stream(
+    digest: Digest,
+    range?: ByteRange,
+    signal?: AbortSignal,
+  ): Promise<AsyncIterable<Buffer>> {
+    try {
+      return await (await this.open(digest)).open(range, signal);
+    } catch (error) {
+      if (!(error instanceof ObjectNotFound)) throw error;
+      // Collected since the record was read, and perhaps pushed again, under another key.
+      this.#records.forget(digest);
+      return (await this.open(digest)).open(range, signal);
+    }
   }
 
   /** Reads a small blob whole. @throws {BlobUnknown} @throws {ObjectDamaged} beyond the limit */
   async bytes(digest: Digest, limit: number): Promise<Buffer> {
     const blob = await this.open(digest);
-    if (blob.size <= limit) return blob.whole();
-    throw new ObjectDamaged(digest, `${blob.size} bytes where ${limit} are the most`);
+    if (blob.size > limit) {
+      throw new ObjectDamaged(digest, `${blob.size} bytes where ${limit} are the most`);
+    }
+    const known = blob.inline ?? this.#contents.get(digest);
+    if (known) return known;
+    const bytes = await collect(await this.stream(digest), blob.size);
+    if (digestOf(bytes, algorithmOf(digest)) !== digest) {
+      throw new ObjectDamaged(digest, "its bytes have another digest");
+    }
+    this.#contents.set(digest, bytes, bytes.byteLength);
+    return bytes;
   }
 
   /**

@@ -31,33 +31,105 @@ export class Blob {
     return this.#segments === undefined ? this.#content : undefined;
   }
 
-  /** A chunk is valid only until the next one is asked for. The range lies inside the blob. */
-  async *read(
-    range: ByteRange = { start: 0, end: this.size - 1 },
-    signal?: AbortSignal,
-  ): AsyncGenerator<Buffer> {
-    if (range.end < range.start) return;
+  /**
+   * Opens the bytes, so that what is missing is known before anything is promised to a client. A
+   * chunk is valid only until the next one is asked for. The range lies inside the blob.
+   *
+   * @throws {ObjectNotFound} when the record that this was made of is outdated
+   */
+  async open(range: ByteRange = this.#all(), signal?: AbortSignal): Promise<AsyncIterable<Buffer>> {
+    if (range.end < range.start) return none();
     if (this.#segments === undefined) {
-      yield this.#content.subarray(range.start, range.end + 1);
-      return;
+      return once(this.#content.subarray(range.start, range.end + 1));
     }
-    let before = 0;
-    for (const { key, size } of this.#segments) {
-      const start = Math.max(range.start - before, 0);
-      const end = Math.min(range.end - before, size - 1);
-      if (start <= end) {
-        yield* await this.#store.read(key, { range: { start, end }, ...(signal && { signal }) });
-      }
-      before += size;
-    }
+    const [first, ...more] = partsOf(this.#segments, range);
+    if (first === undefined) return none();
+    const opened = await this.#part(first, signal);
+    if (more.length === 0) return opened;
+    return new ChunkChain(opened, more, (part) => this.#part(part, signal));
+  }
+
+  /** The same, opened when the first chunk is asked for. */
+  async *read(range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Buffer> {
+    yield* await this.open(range, signal);
   }
 
   /** All bytes at once; the caller has looked at the size. */
   async whole(): Promise<Buffer> {
-    if (this.inline) return this.inline;
-    const whole = Buffer.allocUnsafe(this.size);
-    let position = 0;
-    for await (const chunk of this.read()) position += chunk.copy(whole, position);
-    return whole;
+    return this.inline ?? collect(await this.open(), this.size);
   }
+
+  #all(): ByteRange {
+    return { start: 0, end: this.size - 1 };
+  }
+
+  #part({ key, range }: Part, signal: AbortSignal | undefined): Promise<AsyncIterable<Buffer>> {
+    return this.#store.read(key, { range, ...(signal && { signal }) });
+  }
+}
+
+interface Part {
+  readonly key: string;
+  readonly range: ByteRange;
+}
+
+/** One stream behind the other; ended before its first chunk, it lets go of the one that is open. */
+class ChunkChain implements AsyncIterable<Buffer> {
+  readonly #first: AsyncIterable<Buffer>;
+  readonly #more: readonly Part[];
+  readonly #open: (part: Part) => Promise<AsyncIterable<Buffer>>;
+
+  constructor(
+    first: AsyncIterable<Buffer>,
+    more: readonly Part[],
+    open: (part: Part) => Promise<AsyncIterable<Buffer>>,
+  ) {
+    this.#first = first;
+    this.#more = more;
+    this.#open = open;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Buffer, void, undefined> {
+    const chunks = this.#chunks();
+    return {
+      next: () => chunks.next(),
+      return: async () => {
+        const ended = await chunks.return();
+        await this.#first[Symbol.asyncIterator]().return?.(); // a generator that never began has not
+        return ended;
+      },
+    };
+  }
+
+  async *#chunks(): AsyncGenerator<Buffer, void, undefined> {
+    yield* this.#first;
+    for (const part of this.#more) yield* await this.#open(part);
+  }
+}
+
+/** What of each segment belongs to a range of the whole. */
+function partsOf(segments: readonly Segment[], range: ByteRange): Part[] {
+  const parts: Part[] = [];
+  let before = 0;
+  for (const { key, size } of segments) {
+    const start = Math.max(range.start - before, 0);
+    const end = Math.min(range.end - before, size - 1);
+    if (start <= end) parts.push({ key, range: { start, end } });
+    before += size;
+  }
+  return parts;
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+}
+
+async function* none(): AsyncGenerator<Buffer> {}
+
+/** @param size of all chunks together */
+export async function collect(chunks: AsyncIterable<Buffer>, size: number): Promise<Buffer> {
+  const whole = Buffer.allocUnsafeSlow(size);
+  let position = 0;
+  for await (const chunk of chunks) position += chunk.copy(whole, position);
+  return whole;
 }

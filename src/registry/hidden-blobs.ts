@@ -8,6 +8,8 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
 import type { Documents } from "../storage/document.ts";
+import type { CachePolicy } from "../storage/document-cache.ts";
+import type { RecentDocuments } from "../storage/recent-documents.ts";
 import { layout } from "./layout.ts";
 import { TooManyHidden } from "./registry-errors.ts";
 
@@ -18,19 +20,30 @@ interface Hidden {
   readonly digests: readonly Digest[];
 }
 
+/** To be hidden is to be absent, so what hides something is never kept. */
+const policy: CachePolicy<Hidden> = {
+  keeps: (document) => document === undefined || document.value.digests.length === 0,
+};
+
 export class HiddenBlobs {
   readonly #documents: Documents;
-
+  readonly #recent: RecentDocuments;
   /** Whether the registry has the blob at all, whatever is hidden. */
   readonly #isHere: (digest: Digest) => Promise<boolean>;
 
-  constructor(documents: Documents, isHere: (digest: Digest) => Promise<boolean>) {
+  constructor(
+    documents: Documents,
+    recent: RecentDocuments,
+    isHere: (digest: Digest) => Promise<boolean>,
+  ) {
     this.#documents = documents;
+    this.#recent = recent;
     this.#isHere = isHere;
   }
 
+  /** For readers. */
   async has(repository: RepositoryName, digest: Digest): Promise<boolean> {
-    const hidden = await this.#documents.read<Hidden>(layout.hidden(repository));
+    const hidden = await this.#recent.read(layout.hidden(repository), policy);
     return hidden?.value.digests.includes(digest) ?? false;
   }
 

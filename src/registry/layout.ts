@@ -55,6 +55,16 @@ export const layout = {
   signingKeys: "key/signing",
 } as const;
 
+/**
+ * Whether processes may answer from memory what they know of this document, and so have to be told
+ * when it changes. Absence is kept of hidden markers only.
+ */
+export function isCached(key: string, exists: boolean): boolean {
+  return key.startsWith("hidden/") || (exists && cachedWhenPresent.test(key));
+}
+
+const cachedWhenPresent = /^(?:rec|link|tag)\/|^catalog$/;
+
 /** The repository that a key directly below `repo/` stands for. */
 export function repositoryOfKey(key: string): RepositoryName {
   return parseRepositoryName(key.slice(layout.repositories.length).replaceAll("!", "/"));

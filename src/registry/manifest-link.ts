@@ -11,6 +11,8 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
 import { type Document, DocumentChanged, type Documents } from "../storage/document.ts";
+import type { CachePolicy } from "../storage/document-cache.ts";
+import type { RecentDocuments } from "../storage/recent-documents.ts";
 import { layout } from "./layout.ts";
 import { PackageContentProtected } from "./registry-errors.ts";
 
@@ -44,11 +46,18 @@ export type CommittedLink = { readonly state: "committed" } & LinkFacts;
 
 export type LinkDocument = Document<ManifestLink>;
 
+const policy: CachePolicy<ManifestLink> = {
+  keeps: (document) => document?.value.state === "committed",
+  weigh: ({ value }) => ("closure" in value ? value.closure.length * 100 : 0),
+};
+
 export class ManifestLinks {
   readonly #documents: Documents;
+  readonly #recent: RecentDocuments;
 
-  constructor(documents: Documents) {
+  constructor(documents: Documents, recent: RecentDocuments) {
     this.#documents = documents;
+    this.#recent = recent;
   }
 
   read(repository: RepositoryName, digest: Digest): Promise<LinkDocument | undefined> {
@@ -60,8 +69,12 @@ export class ManifestLinks {
     repository: RepositoryName,
     digest: Digest,
   ): Promise<CommittedLink | undefined> {
-    const value = (await this.read(repository, digest))?.value;
-    return value?.state === "committed" ? (value as CommittedLink) : undefined;
+    return committedIn(await this.read(repository, digest));
+  }
+
+  /** The same for those who only read: what this server knows, or what was so a moment ago. */
+  async find(repository: RepositoryName, digest: Digest): Promise<CommittedLink | undefined> {
+    return committedIn(await this.#recent.read(layout.link(repository, digest), policy));
   }
 
   /** @throws {DocumentChanged} */
@@ -106,4 +119,8 @@ export class ManifestLinks {
       await this.releaseTwin(repository, twin, of);
     }
   }
+}
+
+function committedIn(link: LinkDocument | undefined): CommittedLink | undefined {
+  return link?.value.state === "committed" ? (link.value as CommittedLink) : undefined;
 }

@@ -26,6 +26,8 @@ export interface FoundManifest {
   readonly link: CommittedLink;
 }
 
+export type Reference = { readonly digest: Digest } | { readonly tag: string };
+
 export interface ManifestParts {
   readonly blobs: BlobStore;
   readonly links: ManifestLinks;
@@ -113,18 +115,29 @@ export class Manifests {
     return closureOf(manifest, (child) => this.#readChild(child));
   }
 
-  /** @param reference a digest, or a tag @throws {ManifestUnknown} */
-  async find(
-    repository: RepositoryName,
-    reference: { digest: Digest } | { tag: string },
-  ): Promise<FoundManifest> {
+  /**
+   * For readers: what this server knows, or what was so a moment ago.
+   *
+   * @param reference a digest, or a tag
+   * @throws {ManifestUnknown}
+   */
+  async find(repository: RepositoryName, reference: Reference): Promise<FoundManifest> {
+    const { tags, links } = this.#parts;
     const digest =
-      "digest" in reference
-        ? reference.digest
-        : await this.#parts.tags.read(repository, reference.tag);
-    const link = digest && (await this.#parts.links.readCommitted(repository, digest));
+      "digest" in reference ? reference.digest : await tags.find(repository, reference.tag);
+    const link = digest && (await links.find(repository, digest));
     if (digest && link) return { digest, link };
-    throw unknown(repository, "digest" in reference ? reference.digest : reference.tag);
+    throw unknownAt(repository, reference);
+  }
+
+  /** What is so now: a tag of a moment ago may lead to what is gone since. @throws {ManifestUnknown} */
+  async findNow(repository: RepositoryName, reference: Reference): Promise<FoundManifest> {
+    const { tags, links } = this.#parts;
+    const digest =
+      "digest" in reference ? reference.digest : await tags.read(repository, reference.tag);
+    const link = digest && (await links.readCommitted(repository, digest));
+    if (digest && link) return { digest, link };
+    throw unknownAt(repository, reference);
   }
 
   /** The same digest when readers find a manifest by it, else undefined. */
@@ -182,4 +195,8 @@ function unknown(repository: RepositoryName, reference: string): ManifestUnknown
     name: repository,
     reference,
   });
+}
+
+function unknownAt(repository: RepositoryName, reference: Reference): ManifestUnknown {
+  return unknown(repository, "digest" in reference ? reference.digest : reference.tag);
 }

@@ -1,11 +1,14 @@
 /** All parts of the registry over one object store, made in one place. */
 import { Documents } from "../storage/document.ts";
+import { DocumentCache } from "../storage/document-cache.ts";
+import type { DocumentChanges } from "../storage/document-changes.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
+import { RecentDocuments } from "../storage/recent-documents.ts";
 import { SigningKeyDocument } from "../storage/signing-keys.ts";
 import { isPresent } from "./blob-record.ts";
 import { BlobStore } from "./blob-store.ts";
 import { HiddenBlobs } from "./hidden-blobs.ts";
-import { layout } from "./layout.ts";
+import { isCached, layout } from "./layout.ts";
 import { ManifestLinks } from "./manifest-link.ts";
 import { Manifests } from "./manifests.ts";
 import { Referrers } from "./referrers.ts";
@@ -24,8 +27,16 @@ export interface RegistryOptions {
   readonly now?: () => number;
 }
 
+/** Where readers find documents in memory, and who is told when those change. */
+export interface Coherence {
+  readonly cache: DocumentCache;
+  /** The cache itself, when no other process of this server has one. */
+  readonly changes: DocumentChanges;
+}
+
 export interface Registry {
   readonly documents: Documents;
+  readonly recent: RecentDocuments;
   readonly signingKeys: SigningKeyDocument;
   readonly blobs: BlobStore;
   readonly hidden: HiddenBlobs;
@@ -37,13 +48,21 @@ export interface Registry {
   readonly options: RegistryOptions;
 }
 
-export function openRegistry(store: ObjectStore, options: RegistryOptions): Registry {
-  const documents = new Documents(store);
+/** @param coherence left out, every read asks the store */
+export function openRegistry(
+  store: ObjectStore,
+  options: RegistryOptions,
+  { cache, changes }: Coherence = withoutCache(),
+): Registry {
+  const documents = new Documents(store, onlyCached(changes));
+  const recent = new RecentDocuments(documents, cache);
   const signingKeys = new SigningKeyDocument(documents, layout.signingKeys);
-  const blobs = new BlobStore(store, documents);
-  const hidden = new HiddenBlobs(documents, async (digest) => isPresent(await blobs.fence(digest)));
-  const links = new ManifestLinks(documents);
-  const tags = new Tags(store, documents);
+  const blobs = new BlobStore(store, documents, recent);
+  const hidden = new HiddenBlobs(documents, recent, async (digest) =>
+    isPresent(await blobs.fence(digest)),
+  );
+  const links = new ManifestLinks(documents, recent);
+  const tags = new Tags(store, documents, recent);
   const referrers = new Referrers(store, documents, links);
   const repositories = new RepositoryIndex(store, documents);
   const { manifestLimit, uploadLifeMs } = options;
@@ -60,6 +79,7 @@ export function openRegistry(store: ObjectStore, options: RegistryOptions): Regi
   const uploads = new Uploads(store, blobs, new SessionDocuments(documents), tickets);
   return {
     documents,
+    recent,
     signingKeys,
     blobs,
     hidden,
@@ -69,5 +89,18 @@ export function openRegistry(store: ObjectStore, options: RegistryOptions): Regi
     referrers,
     repositories,
     options,
+  };
+}
+
+function withoutCache(): Coherence {
+  const cache = new DocumentCache({ maxAgeMs: 0 });
+  return { cache, changes: cache };
+}
+
+/** Most documents are in nobody's memory. */
+function onlyCached(changes: DocumentChanges): DocumentChanges {
+  return {
+    begin: async (key, exists) =>
+      isCached(key, exists) ? changes.begin(key, exists) : () => undefined,
   };
 }

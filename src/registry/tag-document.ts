@@ -8,6 +8,8 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
 import { type Document, DocumentChanged, type Documents } from "../storage/document.ts";
+import type { CachePolicy } from "../storage/document-cache.ts";
+import type { RecentDocuments } from "../storage/recent-documents.ts";
 import { layout } from "./layout.ts";
 
 export interface LiveTag {
@@ -27,11 +29,20 @@ export type Tag =
       readonly hint: string;
     };
 
+const policy: CachePolicy<Tag> = { keeps: (document) => liveIn(document) !== undefined };
+
 export class TagDocuments {
   readonly #documents: Documents;
+  readonly #recent: RecentDocuments;
 
-  constructor(documents: Documents) {
+  constructor(documents: Documents, recent: RecentDocuments) {
     this.#documents = documents;
+    this.#recent = recent;
+  }
+
+  /** For readers: what this server knows, or what was so a moment ago. */
+  async findLive(repository: RepositoryName, tag: string): Promise<LiveTag | undefined> {
+    return liveIn(await this.#recent.read(layout.tag(repository, tag), policy));
   }
 
   /** @returns undefined for a tag that is not there, deleted or not */

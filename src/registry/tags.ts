@@ -10,6 +10,7 @@ import type { RepositoryName } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { Documents } from "../storage/document.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
+import type { RecentDocuments } from "../storage/recent-documents.ts";
 import { inParallel } from "./in-parallel.ts";
 import { layout } from "./layout.ts";
 import { PackageContentProtected, TagTaken } from "./registry-errors.ts";
@@ -47,11 +48,17 @@ export class Tags {
   readonly #store: ObjectStore;
   readonly #tags: TagDocuments;
 
-  constructor(store: ObjectStore, documents: Documents) {
+  constructor(store: ObjectStore, documents: Documents, recent: RecentDocuments) {
     this.#store = store;
-    this.#tags = new TagDocuments(documents);
+    this.#tags = new TagDocuments(documents, recent);
   }
 
+  /** For readers: what this server knows, or what was so a moment ago. */
+  async find(repository: RepositoryName, tag: string): Promise<Digest | undefined> {
+    return (await this.#tags.findLive(repository, tag))?.digest;
+  }
+
+  /** What is so now. */
   async read(repository: RepositoryName, tag: string): Promise<Digest | undefined> {
     return (await this.#tags.readLive(repository, tag))?.digest;
   }

@@ -22,6 +22,7 @@ import { DiskRoom, diskSpaceOf } from "../storage/disk-room.ts";
 import { FilesystemStore } from "../storage/filesystem-store.ts";
 import { MeasuredStore } from "../storage/measured-store.ts";
 import { StoreWithinRoom } from "../storage/room.ts";
+import { openCoherence } from "./coherence.ts";
 import { spaceCheck } from "./storage-health.ts";
 import { exposeDisk, storageMetrics } from "./storage-metrics.ts";
 
@@ -45,10 +46,12 @@ export async function createServices(
   exposeDisk(disk);
   const opened = await FilesystemStore.open(config.storage);
   const store = new StoreWithinRoom(new MeasuredStore(opened, storageMetrics), disk);
-  const registry = openRegistry(store, {
+  const limits = {
     manifestLimit: config.limits.manifestBytes,
     uploadLifeMs: config.upload.expiryHours * hourMs,
-  });
+  };
+  // A directory has one server, see owner-lock.ts: nobody else changes it.
+  const registry = openRegistry(store, limits, openCoherence(Number.POSITIVE_INFINITY));
   const tokens = new RegistryTokens(registry.signingKeys, config.serviceName);
   const identity = await openIdentity(config, tokens, log);
   const challenges = new Challenges({
@@ -76,8 +79,7 @@ export async function createServices(
     catalog,
     index: new CosmosIndex({ catalog, locations }),
     locations,
-    openBlob: async (digest, range, signal) =>
-      (await registry.blobs.open(digest)).read(range, signal),
+    openBlob: async (digest, range, signal) => registry.blobs.stream(digest, range, signal),
     guard,
     room: disk,
     bundleLimit: config.limits.bundleBytes,

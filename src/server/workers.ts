@@ -7,6 +7,7 @@
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import type { Logger } from "pino";
+import { ChangeHub, isCacheMessage, type WorkerMessage } from "./change-hub.ts";
 
 /** A worker that dies younger than this dies of its configuration: no use starting it again. */
 const infancyMs = 2000;
@@ -20,6 +21,7 @@ export interface WorkerReady {
 
 export class Workers {
   readonly #log: Logger;
+  readonly #changes = new ChangeHub();
   #stopping = false;
   /** Called when the workers cannot go on. */
   readonly #onFailure: () => void;
@@ -43,11 +45,19 @@ export class Workers {
     const ends = workers.map((worker) => once(worker, "exit"));
     for (const worker of workers) worker.process.kill("SIGTERM");
     await Promise.all(ends);
+    this.#changes.close();
   }
 
   async #fork(): Promise<WorkerReady> {
     const worker = cluster.fork();
     const born = performance.now();
+    worker.on("message", (message) => {
+      if (!isCacheMessage(message)) return;
+      // Nobody waits for one that is just ending: it leaves the hub when it has.
+      const send = (answer: object): void => void worker.send(answer, () => undefined);
+      this.#changes.receive(worker.id, message as WorkerMessage, send);
+    });
+    worker.once("exit", () => this.#changes.leave(worker.id));
     const ready = await firstMessage(worker);
     worker.once("exit", (code, signal) => {
       if (this.#stopping) return;
@@ -63,7 +73,7 @@ async function firstMessage(worker: Worker): Promise<WorkerReady> {
   const stop = new AbortController();
   try {
     return await Promise.race([
-      once(worker, "message", { signal: stop.signal }).then(([message]) => message as WorkerReady),
+      readiness(worker, stop.signal),
       once(worker, "exit", { signal: stop.signal }).then(([code]) => {
         throw new Error(`a worker ended with exit code ${String(code)} before it served`);
       }),
@@ -71,4 +81,15 @@ async function firstMessage(worker: Worker): Promise<WorkerReady> {
   } finally {
     stop.abort();
   }
+}
+
+async function readiness(worker: Worker, signal: AbortSignal): Promise<WorkerReady> {
+  for (;;) {
+    const [message] = await once(worker, "message", { signal });
+    if (isReady(message)) return message;
+  }
+}
+
+function isReady(message: unknown): message is WorkerReady {
+  return typeof message === "object" && message !== null && "ready" in message;
 }

@@ -9,6 +9,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RegistryError } from "../oci/registry-error.ts";
+import type { DocumentChanges } from "./document-changes.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import type { ObjectStore, Precondition, Revision } from "./object-store.ts";
 import { ObjectDamaged, PreconditionFailed, StoreFull, StoreUnavailable } from "./store-error.ts";
@@ -63,11 +64,14 @@ export interface NewState<T> {
 
 export class Documents {
   readonly #store: ObjectStore;
+  readonly #changes: DocumentChanges | undefined;
   /** Updates of one process take turns, so that only writers of other processes can be in the way. */
   readonly #updates = new KeyedQueue();
 
-  constructor(store: ObjectStore) {
+  /** @param changes told of every write, for those who answer from memory */
+  constructor(store: ObjectStore, changes?: DocumentChanges) {
     this.#store = store;
+    this.#changes = changes;
   }
 
   /**
@@ -135,6 +139,21 @@ export class Documents {
   }
 
   async #write<T>(
+    key: string,
+    expected: Document<T> | undefined,
+    state: NewState<T>,
+    transaction: string,
+  ): Promise<Document<T>> {
+    // Before the write: a process that dies behind it could not tell anybody any more.
+    const end = await this.#changes?.begin(key, expected !== undefined);
+    try {
+      return await this.#send(key, expected, state, transaction);
+    } finally {
+      end?.();
+    }
+  }
+
+  async #send<T>(
     key: string,
     expected: Document<T> | undefined,
     { value, content = nothing }: NewState<T>,

@@ -4,8 +4,8 @@ import { beforeEach, describe, it } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/reference.ts";
-import { Tags } from "../../src/registry/tags.ts";
-import { Documents } from "../../src/storage/document.ts";
+import { openRegistry } from "../../src/registry/registry.ts";
+import type { Tags } from "../../src/registry/tags.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import type {
   ListOptions,
@@ -53,7 +53,7 @@ describe("listing tags", () => {
 
   beforeEach(() => {
     store = new CountingStore();
-    tags = new Tags(store, new Documents(store));
+    tags = openRegistry(store, { manifestLimit: 1024, uploadLifeMs: 1000 }).tags;
   });
 
   async function fill(count: number): Promise<string[]> {

@@ -55,6 +55,14 @@ export class HeldRequest {
     await outcome.catch(() => undefined); // the failure belongs to the actor
   }
 
+  /** Carries it out; the answer is on its way until the test calls the result. */
+  async answerLate(): Promise<() => void> {
+    await this.arrived;
+    const outcome = this.#execute();
+    await outcome.catch(() => undefined); // the failure belongs to the actor
+    return () => this.#answer(outcome);
+  }
+
   /** Carries it out; the actor never learns how it went. */
   async loseAnswer(): Promise<void> {
     await this.arrived;

@@ -22,7 +22,8 @@ export async function getBlob(exchange: Exchange, digestText: string): Promise<v
       "Docker-Content-Digest": digest,
       "Cache-Control": "public, max-age=31536000, immutable",
     },
-    open: async (range, signal) => blob.read(range, signal),
+    bytes: blob.inline,
+    open: (range, signal) => registry.blobs.stream(digest, range, signal),
   });
 }
 

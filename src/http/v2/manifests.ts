@@ -2,7 +2,8 @@
 import { algorithmOf, type Digest, isDigest, parseDigest } from "../../oci/digest.ts";
 import { type Manifest, parseManifest } from "../../oci/manifest.ts";
 import { isTag, parseTag } from "../../oci/reference.ts";
-import { DigestMismatch, RegistryError } from "../../oci/registry-error.ts";
+import { DigestMismatch, ManifestUnknown, RegistryError } from "../../oci/registry-error.ts";
+import type { FoundManifest, Reference } from "../../registry/manifests.ts";
 import { negotiate } from "../../registry/negotiation.ts";
 import { readLimited } from "../read-limited.ts";
 import { sendContent } from "../send-content.ts";
@@ -14,6 +15,9 @@ import { warningsAbout } from "./warning.ts";
 /** More tags in one PUT would not fit the answer's headers (next version of the specification). */
 const maximumTags = 100;
 
+/** What a client that does not read may leave in the memory of its connection. */
+const atOnceBytes = 64 * 1024;
+
 class TooManyTags extends RegistryError {
   readonly code = "TOO_MANY_TAGS";
   constructor(count: number) {
@@ -22,10 +26,9 @@ class TooManyTags extends RegistryError {
 }
 
 export async function getManifest(exchange: Exchange, reference: string): Promise<void> {
-  const { registry, repository, request, response } = exchange;
-  const stored = await registry.manifests.find(repository, parseReference(reference));
-  const accepts = acceptsOf(request.headers.accept);
-  const { digest, link } = await negotiate(registry.manifests, repository, stored, accepts);
+  const { registry, request, response } = exchange;
+  const { digest, link } = await wanted(exchange, parseReference(reference));
+  const bytes = request.method === "GET" ? await registry.manifests.bytes(digest) : undefined;
   await sendContent(request, response, {
     size: link.size,
     etag: `"${digest}"`,
@@ -34,11 +37,28 @@ export async function getManifest(exchange: Exchange, reference: string): Promis
       "Docker-Content-Digest": digest,
       Vary: "Accept",
     },
+    bytes: bytes && bytes.byteLength <= atOnceBytes ? bytes : undefined,
     open: async (range) => {
-      const bytes = await registry.manifests.bytes(digest);
-      return once(range ? bytes.subarray(range.start, range.end + 1) : bytes);
+      const whole = bytes ?? (await registry.manifests.bytes(digest));
+      return once(range ? whole.subarray(range.start, range.end + 1) : whole);
     },
   });
+}
+
+/** What leads nowhere is looked up once more, not from memory: nobody is refused because of the past. */
+async function wanted(
+  { registry: { manifests }, repository, request }: Exchange,
+  reference: Reference,
+): Promise<FoundManifest> {
+  const accepts = acceptsOf(request.headers.accept);
+  try {
+    const recent = await manifests.find(repository, reference);
+    return await negotiate(manifests, repository, recent, accepts);
+  } catch (error) {
+    if (!(error instanceof ManifestUnknown)) throw error;
+    const now = await manifests.findNow(repository, reference);
+    return negotiate(manifests, repository, now, accepts);
+  }
 }
 
 export async function putManifest(exchange: Exchange, reference: string): Promise<void> {
@@ -96,7 +116,7 @@ export async function deleteManifest(exchange: Exchange, reference: string): Pro
 }
 
 /** What is neither a tag nor a digest is refused as the one it resembles. */
-function parseReference(text: string): { digest: Digest } | { tag: string } {
+function parseReference(text: string): Reference {
   if (isDigest(text)) return { digest: text };
   if (isTag(text)) return { tag: text };
   return text.includes(":") ? { digest: parseDigest(text) } : { tag: parseTag(text) };

@@ -103,8 +103,7 @@ function listenerOf(
     catalog,
     index: new CosmosIndex({ catalog, locations }),
     locations,
-    openBlob: async (digest, range, signal) =>
-      (await registry.blobs.open(digest)).read(range, signal),
+    openBlob: async (digest, range, signal) => registry.blobs.stream(digest, range, signal),
     guard,
     bundleLimit: MiB,
     healthChecks: [],

@@ -1,7 +1,9 @@
 /** A client that pushes, checks, puts and deletes at random, and remembers what it was promised. */
+import assert from "node:assert/strict";
 import type { Digest } from "../../../src/oci/digest.ts";
 import { mediaType } from "../../../src/oci/media-type.ts";
-import { ManifestUnknown, RegistryError } from "../../../src/oci/registry-error.ts";
+import { BlobUnknown, ManifestUnknown, RegistryError } from "../../../src/oci/registry-error.ts";
+import { collect } from "../../../src/registry/blob.ts";
 import type { Registry } from "../../../src/registry/registry.ts";
 import { StoreUnavailable } from "../../../src/storage/store-error.ts";
 import type { Random } from "../../random.ts";
@@ -19,8 +21,10 @@ import {
 export class Promises {
   readonly must = new Set<Digest>();
   acknowledged = 0;
+  pulled = 0;
   refused = 0;
   #clock = 0;
+  readonly #deletes = new Map<Digest, number>();
   readonly #deleting = new Map<Digest, number>();
   readonly #deleted = new Map<Digest, number>();
 
@@ -35,8 +39,14 @@ export class Promises {
     if (!overlapping && (this.#deleted.get(digest) ?? 0) < started) this.must.add(digest);
   }
 
+  /** Of one manifest so far; whatever is promised stays so until there is another. */
+  deletes(digest: Digest): number {
+    return this.#deletes.get(digest) ?? 0;
+  }
+
   startDelete(digest: Digest): void {
     this.must.delete(digest);
+    this.#deletes.set(digest, this.deletes(digest) + 1);
     this.#deleting.set(digest, (this.#deleting.get(digest) ?? 0) + 1);
   }
 
@@ -97,12 +107,36 @@ export class WalkingClient {
   async walk(turns: number): Promise<void> {
     for (let turn = 0; turn < turns; turn += 1) {
       const image = this.#random.pick(this.#images);
-      const work = this.#random.integer(1, 5) <= 2 ? this.#delete(image) : this.#put(image);
       // Refusals and failures are part of the walk; everything else is a bug.
-      await work.catch((error: unknown) => {
+      await this.#turn(image).catch((error: unknown) => {
         if (!(error instanceof RegistryError)) throw error;
         this.#promises.refused += 1;
       });
+    }
+  }
+
+  async #turn(image: ImageParts): Promise<void> {
+    if (this.#random.integer(1, 3) === 1) await this.#pull(this.#random.pick(this.#images));
+    await (this.#random.integer(1, 5) <= 2 ? this.#delete(image) : this.#put(image));
+  }
+
+  /** What was promised is read whole, from whatever an instance remembers. */
+  async #pull({ config, layers: content, manifest: { digest, bytes } }: ImageParts): Promise<void> {
+    const promised = this.#promises.must.has(digest);
+    const deletes = this.#promises.deletes(digest);
+    const registry = this.#registry;
+    try {
+      await registry.manifests.find(repository, { digest });
+      assert.deepEqual(await registry.manifests.bytes(digest), bytes);
+      for (const part of [config, ...content]) {
+        const body = await registry.blobs.stream(part.digest);
+        assert.deepEqual(await collect(body, part.bytes.byteLength), part.bytes);
+      }
+      this.#promises.pulled += 1;
+    } catch (error) {
+      if (!(error instanceof ManifestUnknown || error instanceof BlobUnknown)) throw error;
+      const stands = promised && this.#promises.deletes(digest) === deletes;
+      assert.ok(!stands, `${digest} was acknowledged: ${error.message}`);
     }
   }
 

@@ -7,6 +7,7 @@ import { Collector } from "../../../src/registry/collector/collector.ts";
 import { Pace } from "../../../src/registry/collector/pace.ts";
 import { openRegistry } from "../../../src/registry/registry.ts";
 import { Documents } from "../../../src/storage/document.ts";
+import type { DocumentChanges } from "../../../src/storage/document-changes.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";
 import type { ObjectStore } from "../../../src/storage/object-store.ts";
 import { StoreUnavailable } from "../../../src/storage/store-error.ts";
@@ -14,12 +15,16 @@ import { random } from "../../random.ts";
 import { ScriptedStore } from "../../storage/scripted-store.ts";
 import { imagesOf, Promises, WalkingClient } from "./client.ts";
 import { Inspector } from "./inspector.ts";
+import { type Memory, remember } from "./memory.ts";
 import { Schedule } from "./schedule.ts";
 
 const options = { manifestLimit: 100_000, uploadLifeMs: 3_600_000 };
 /** Takes everything as soon as the protocol lets it: nothing may depend on ages. */
 const ages = { graceMs: 0, settleMs: 0, orphanMs: 0, uploadLifeMs: 0 };
 const { signal } = new AbortController();
+
+/** Seeds take turns. */
+const memories: readonly Memory[] = ["none", "of one server", "of several instances"];
 
 export interface Walked {
   /** Requests that were carried out, well or badly. */
@@ -41,7 +46,9 @@ export async function walk(seed: number, turns: number): Promise<Walked> {
     scripted.gate(schedule.add);
     return scripted;
   };
-  const instances = [1, 2, 3].map(() => openRegistry(actor(), options));
+  const memory = memories[seed % memories.length] ?? "none";
+  const { coherence, changes } = remember(memory, 3, () => schedule.steps);
+  const instances = coherence.map((one) => openRegistry(actor(), options, one));
   const clients = Promise.all(
     [1, 2, 3, 4, 5].map(() => new WalkingClient(instances, dice, promises, images).walk(turns)),
   );
@@ -49,7 +56,7 @@ export async function walk(seed: number, turns: number): Promise<Walked> {
   const collect = async (collector: Collector): Promise<void> => {
     collected += (await collector.cycle({ signal })).collected;
   };
-  const collectors = [1, 2, 3].map(() => greedyCollector(actor()));
+  const collectors = [1, 2, 3].map(() => greedyCollector(actor(), changes));
   const actors = Promise.all([
     clients,
     ...collectors.map((collector) => untilOver(() => collect(collector), clients)),
@@ -62,12 +69,13 @@ export async function walk(seed: number, turns: number): Promise<Walked> {
   await check();
   await inspector.checkCollected();
   assert.ok(promises.acknowledged > turns / 2, `${promises.acknowledged} were acknowledged`);
+  assert.ok(promises.pulled > 0);
   return { steps: schedule.steps, acknowledged: promises.acknowledged, collected };
 }
 
-function greedyCollector(store: ObjectStore): Collector {
+function greedyCollector(store: ObjectStore, changes?: DocumentChanges): Collector {
   const pace = new Pace({ atOnce: 2 });
-  return new Collector(store, new Documents(store), { ages, pace, clock: () => 0 });
+  return new Collector(store, new Documents(store, changes), { ages, pace, clock: () => 0 });
 }
 
 async function untilOver(work: () => Promise<void>, clients: Promise<unknown>): Promise<void> {
