@@ -12,6 +12,7 @@ import type { ObjectStore } from "../storage/object-store.ts";
 import { ObjectNotFound, StoreFull } from "../storage/store-error.ts";
 import { isPresent, type RecordDocument, type Segment } from "./blob-record.ts";
 import type { BlobStore } from "./blob-store.ts";
+import { EndedSessions } from "./ended-sessions.ts";
 import { RangeUnsatisfiable, UploadInvalid, UploadUnknown } from "./registry-errors.ts";
 import type { UploadTicket, UploadTickets } from "./upload-id.ts";
 import { type Chunk, type Extended, UploadSegments } from "./upload-segments.ts";
@@ -28,6 +29,7 @@ export class Uploads {
   readonly #segments: UploadSegments;
   readonly #sessions: SessionDocuments;
   readonly #tickets: UploadTickets;
+  readonly #ended = new EndedSessions();
 
   constructor(
     store: ObjectStore,
@@ -48,7 +50,7 @@ export class Uploads {
 
   /** @returns bytes stored so far @throws {UploadUnknown} */
   async offset(repository: RepositoryName, id: string): Promise<number> {
-    const { session } = await this.#tickets.check(repository, id);
+    const { session } = await this.#going(repository, id);
     return (await this.#sessions.readOpen(session))?.value.offset ?? 0;
   }
 
@@ -61,7 +63,7 @@ export class Uploads {
    * @throws {UploadUnknown} when the session ended
    */
   async append(repository: RepositoryName, id: string, chunk: Chunk): Promise<number> {
-    const ticket = await this.#tickets.check(repository, id);
+    const ticket = await this.#going(repository, id);
     const open = await this.#sessions.readOpen(ticket.session);
     expectStart(chunk, open?.value.offset ?? 0);
     const document =
@@ -89,8 +91,7 @@ export class Uploads {
     const ticket = await this.#tickets.check(repository, id);
     const open = await this.#sessions.readOpen(ticket.session);
     expectStart(chunk, open?.value.offset ?? 0);
-    // A closing request with the whole body is an ordinary push with a known digest.
-    if (open === undefined) return this.#blobs.push(digest, chunk.body, chunk.length);
+    if (open === undefined) return this.#pushWhole(ticket, digest, chunk);
 
     const extended = await this.#asOf(open, () =>
       this.#segments.extend(ticket.session, open, chunk),
@@ -102,9 +103,22 @@ export class Uploads {
 
   /** @throws {UploadUnknown} */
   async cancel(repository: RepositoryName, id: string): Promise<void> {
-    const { session } = await this.#tickets.check(repository, id);
+    const { session } = await this.#going(repository, id);
     const ended = await this.#sessions.cancel(session);
     if (ended) await this.#blobs.discard(ended.segments);
+  }
+
+  /** @throws {UploadUnknown} also for a session that one request has opened and closed */
+  async #going(repository: RepositoryName, id: string): Promise<UploadTicket> {
+    const ticket = await this.#tickets.check(repository, id);
+    if (this.#ended.has(ticket.session)) throw new UploadUnknown();
+    return ticket;
+  }
+
+  /** An ordinary push with a known digest; repeated, because its answer was lost, it is one again. */
+  async #pushWhole({ session }: UploadTicket, digest: Digest, chunk: Chunk): Promise<void> {
+    await this.#blobs.push(digest, chunk.body, chunk.length);
+    this.#ended.add(session);
   }
 
   /** Bytes of a session are missed only when it went on or ended meanwhile: then that is the answer. */

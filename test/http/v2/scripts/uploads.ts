@@ -346,6 +346,17 @@ const sessions: readonly Script[] = [
     ],
   },
   {
+    title: "knows no session any more that one PUT has closed",
+    steps: [
+      start(),
+      close(digest, { body: whole }),
+      { ask: "GET {session}", expect: unknownUpload },
+      { ask: "PATCH {session}", body: first, expect: unknownUpload },
+      { ask: "DELETE {session}", expect: unknownUpload },
+      pulls(whole, digest),
+    ],
+  },
+  {
     title: "knows no session that it never started",
     steps: [
       "00000000-0000-0000-0000-000000000000",
