@@ -9,7 +9,8 @@ const source = path.resolve(import.meta.dirname, "../../src");
 /** Room → rooms, or files of src/, that it may import. A file directly in src/ may import all. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   oci: [],
-  storage: ["oci"],
+  network: [],
+  storage: ["oci", "network"],
   registry: ["oci", "storage"],
   packages: ["oci"],
   catalog: ["oci", "storage", "registry", "packages"],
@@ -18,8 +19,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cluster: ["oci", "storage"],
   config: ["oci", "cluster"],
   http: ["oci", "storage", "registry", "packages", "catalog", "identity", "tls", "cluster"],
-  server: ["config.ts", "storage", "registry", "catalog", "identity", "tls", "http"],
-  cli: ["oci", "packages"],
+  server: ["config.ts", "network", "storage", "registry", "catalog", "identity", "tls", "http"],
+  cli: ["oci", "network", "packages"],
   release: ["oci", "packages"],
 };
 

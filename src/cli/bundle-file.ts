@@ -6,11 +6,12 @@
  */
 import { type FileHandle, open } from "node:fs/promises";
 import path from "node:path";
+import { fileProblem } from "../network/file-problem.ts";
 import { BundleInvalid } from "../packages/bundle-error.ts";
 import { ByteSource } from "../packages/byte-source.ts";
 import { explainForeignEntry, explainForeignFile } from "../packages/foreign-format.ts";
 import { readTar } from "../packages/tar-reader.ts";
-import { CliError, FileUnreadable, fileProblem } from "./cli-error.ts";
+import { CliError, FileUnreadable } from "./cli-error.ts";
 
 /** The file is no bundle, or not a whole one. */
 export class BundleUnusable extends CliError {

@@ -42,12 +42,3 @@ export class Interrupted extends CliError {
 export class FileUnreadable extends CliError {
   readonly code = "FILE_UNREADABLE";
 }
-
-/** Names the reason of a failed file access in words. */
-export function fileProblem(cause: unknown): string {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  if (code === "ENOENT") return "no such file";
-  if (code === "EACCES" || code === "EPERM") return "permission denied";
-  if (code === "EISDIR") return "is a directory";
-  return cause instanceof Error ? cause.message : String(cause);
-}

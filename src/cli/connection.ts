@@ -6,11 +6,11 @@
  * the URL, so that no message can show them.
  */
 import type { Command } from "commander";
+import { readCaFile } from "../network/trust.ts";
 import { UsageError } from "./cli-error.ts";
 import { acsToken, clusterCa, isInsecure, parseServiceName } from "./cluster-environment.ts";
 import type { CliContext } from "./context.ts";
 import { type CredentialOptions, resolveAuthorization } from "./credentials.ts";
-import { readCaFile } from "./fetch/trust.ts";
 import { readText } from "./read-text.ts";
 
 export interface Connection {

@@ -1,7 +1,8 @@
 /** Reads a small text file that the user has named. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { FileUnreadable, fileProblem } from "./cli-error.ts";
+import { fileProblem } from "../network/file-problem.ts";
+import { FileUnreadable } from "./cli-error.ts";
 import type { CliContext } from "./context.ts";
 
 /**

@@ -7,9 +7,9 @@
 import type { Readable } from "node:stream";
 import type { SecureContext } from "node:tls";
 import { type Dispatcher, request } from "undici";
+import { openAgent } from "../network/proxied-agent.ts";
+import { proxySettings } from "../network/proxy.ts";
 import type { Connection } from "./connection.ts";
-import { openAgent } from "./fetch/proxied-agent.ts";
-import { proxySettings } from "./fetch/proxy.ts";
 import { explainNetworkError } from "./network-error.ts";
 import { type Answer, NotARegistry } from "./registry-refusal.ts";
 

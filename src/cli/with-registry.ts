@@ -1,8 +1,8 @@
 /** Opens the connection that a command needs, and ends it whatever happens. */
 import { createSecureContext, type SecureContext } from "node:tls";
+import { loadTrust } from "../network/trust.ts";
 import { type Connection, type ConnectionOptions, resolveConnection } from "./connection.ts";
 import type { CliContext } from "./context.ts";
-import { loadTrust } from "./fetch/trust.ts";
 import { RegistryClient } from "./registry-client.ts";
 
 export async function withRegistry<T>(

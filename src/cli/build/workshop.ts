@@ -1,10 +1,10 @@
 /** What a build works with, made from its options and put away when it ends, however it ends. */
 import { setMaxListeners } from "node:events";
 import path from "node:path";
+import { loadTrust } from "../../network/trust.ts";
 import { type CliContext, isQuiet } from "../context.ts";
 import { BlobCache } from "../fetch/blob-cache.ts";
 import { HttpClient } from "../fetch/http-client.ts";
-import { loadTrust } from "../fetch/trust.ts";
 import { DockerCredentials } from "../images/docker-credentials.ts";
 import { ImageArchives } from "../images/image-archive.ts";
 import { ImageSource } from "../images/image-source.ts";

@@ -7,8 +7,8 @@
 import type { Readable } from "node:stream";
 import type { SecureContext } from "node:tls";
 import { type Dispatcher, request } from "undici";
+import { openAgent } from "../../network/proxied-agent.ts";
 import { explainFailure, FetchFailed } from "./fetch-failed.ts";
-import { openAgent } from "./proxied-agent.ts";
 
 export interface HttpClientOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -50,7 +50,7 @@ export class HttpClient {
   readonly #userAgent: string;
   readonly #dispatchers: Readonly<Record<string, Dispatcher>>;
 
-  /** @throws {UsageError} when a proxy variable makes no sense */
+  /** @throws {ProxyInvalid} when a proxy variable makes no sense */
   constructor({ environment, trust, userAgent, idleTimeoutMs = 60_000 }: HttpClientOptions) {
     this.idleTimeoutMs = idleTimeoutMs;
     this.#userAgent = userAgent;

@@ -7,6 +7,7 @@
 
 import { createReadStream } from "node:fs";
 import path from "node:path";
+import { fileProblem } from "../../network/file-problem.ts";
 import { annotation, type Descriptor, type Platform } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import {
@@ -26,7 +27,7 @@ import { BundleInvalid } from "../../packages/bundle-error.ts";
 import { indexFile, parseBlobFile } from "../../packages/bundle-layout.ts";
 import { ByteSource } from "../../packages/byte-source.ts";
 import { readTar, type TarEntry } from "../../packages/tar-reader.ts";
-import { CliError, FileUnreadable, fileProblem } from "../cli-error.ts";
+import { CliError, FileUnreadable } from "../cli-error.ts";
 import type { BlobCache } from "../fetch/blob-cache.ts";
 import { HashingFile } from "../fetch/hashing-file.ts";
 import type { FindImage, RemoteImage } from "./image-source.ts";

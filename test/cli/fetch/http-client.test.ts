@@ -3,8 +3,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, afterEach, before, describe, it } from "node:test";
 import { createSecureContext } from "node:tls";
-import { UsageError } from "../../../src/cli/cli-error.ts";
 import { HttpClient } from "../../../src/cli/fetch/http-client.ts";
+import { ProxyInvalid } from "../../../src/network/network-error.ts";
 import { CertificateAuthority } from "../../fixtures/certificate-authority.ts";
 import { ConnectProxy } from "../../fixtures/connect-proxy.ts";
 import { Origin, redirectTo } from "../../fixtures/origin.ts";
@@ -110,7 +110,7 @@ describe("HttpClient", () => {
       assert.throws(
         () => client({ HTTPS_PROXY: value }),
         (error) => {
-          assert.ok(error instanceof UsageError);
+          assert.ok(error instanceof ProxyInvalid);
           assert.match(error.message, /HTTPS_PROXY/);
           assert.doesNotMatch(error.message, /secret/);
           return true;

@@ -7,7 +7,8 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
-import { FileUnreadable, fileProblem } from "../cli-error.ts";
+import { fileProblem } from "./file-problem.ts";
+import { CaFileUnreadable } from "./network-error.ts";
 
 /** Where systems keep the roots that their administrator chose. */
 const systemBundles = [
@@ -26,7 +27,7 @@ export interface TrustOptions {
   readonly workingDirectory: string;
 }
 
-/** @throws {FileUnreadable} when the user's file cannot be read or holds no certificate */
+/** @throws {CaFileUnreadable} when the user's file cannot be read or holds no certificate */
 export async function loadTrust(options: TrustOptions): Promise<SecureContext> {
   const { caFile, environment, workingDirectory } = options;
   const { SSL_CERT_FILE: chosen, NODE_EXTRA_CA_CERTS: extra } = environment;
@@ -50,11 +51,11 @@ async function readOptional(file: string): Promise<string[]> {
 /**
  * @param file as the user typed it
  * @returns its certificates, PEM
- * @throws {FileUnreadable} when it cannot be read or holds no certificate
+ * @throws {CaFileUnreadable} when it cannot be read or holds no certificate
  */
 export async function readCaFile(file: string, workingDirectory: string): Promise<string[]> {
   const text = await readFile(path.resolve(workingDirectory, file), "latin1").catch((cause) => {
-    throw new FileUnreadable(`cannot read the CA file: ${fileProblem(cause)}`, {
+    throw new CaFileUnreadable(`cannot read the CA file: ${fileProblem(cause)}`, {
       where: file,
       cause,
     });
@@ -62,13 +63,13 @@ export async function readCaFile(file: string, workingDirectory: string): Promis
   const found = text.match(certificate) ?? [];
   if (found.length === 0) {
     const hint = "it must hold certificates in PEM form (-----BEGIN CERTIFICATE-----)";
-    throw new FileUnreadable("the CA file holds no certificate", { where: file, hint });
+    throw new CaFileUnreadable("the CA file holds no certificate", { where: file, hint });
   }
   for (const pem of found) {
     try {
       new X509Certificate(pem);
     } catch (cause) {
-      throw new FileUnreadable("the CA file holds a broken certificate", { where: file, cause });
+      throw new CaFileUnreadable("the CA file holds a broken certificate", { where: file, cause });
     }
   }
   return found;

@@ -21,16 +21,19 @@ export interface AgentOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Trust and time limits, for the proxy and for what is behind it. */
   readonly tls: buildConnector.BuildOptions;
+  /** The most to one host at a time; any number unless told. */
+  readonly connections?: number;
 }
 
 /**
  * An agent serves one scheme: undici would send https through the proxy of http otherwise.
  *
- * @throws {UsageError} when a proxy variable makes no sense
+ * @throws {ProxyInvalid} when a proxy variable makes no sense
  */
-export function openAgent({ scheme, environment, tls }: AgentOptions): Dispatcher {
+export function openAgent({ scheme, environment, tls, connections }: AgentOptions): Dispatcher {
   const settings = proxySettings(scheme, environment);
-  if (settings === undefined) return new Agent({ connect: tls });
+  const limit = { connections: connections ?? null };
+  if (settings === undefined) return new Agent({ connect: tls, ...limit });
   const proxy = settings.proxy.href;
   // An empty proxy is none; an absent one would be looked for in the environment of the process.
   return new EnvHttpProxyAgent({
@@ -39,6 +42,7 @@ export function openAgent({ scheme, environment, tls }: AgentOptions): Dispatche
     noProxy: settings.noProxy,
     proxyTunnel: scheme === "https",
     connect: tls,
+    ...limit,
     requestTls: tls,
     proxyTls: tls,
     factory: (origin, options) => new Pool(origin, endingWithTheProxy(options)),

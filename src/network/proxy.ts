@@ -4,7 +4,7 @@
  * Both spellings of each are read, the lower-case one first. This machine is never reached through
  * a proxy.
  */
-import { UsageError } from "../cli-error.ts";
+import { ProxyInvalid } from "./network-error.ts";
 
 export interface ProxySettings {
   readonly proxy: URL;
@@ -14,7 +14,7 @@ export interface ProxySettings {
 
 /**
  * @param scheme of the URLs that are to be reached
- * @throws {UsageError} when the variable is no URL; it may hold a password, so it is not shown
+ * @throws {ProxyInvalid}
  */
 export function proxySettings(
   scheme: "http" | "https",
@@ -26,7 +26,7 @@ export function proxySettings(
   if (text === "" || direct.includes("*")) return undefined;
   const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    throw new UsageError(`${scheme.toUpperCase()}_PROXY is not the URL of an HTTP proxy`);
+    throw new ProxyInvalid(`${scheme.toUpperCase()}_PROXY is not the URL of an HTTP proxy`);
   }
   const noProxy = [...direct, "localhost", "127.0.0.1", "[::1]"].filter(Boolean).join(",");
   return { proxy: new URL(url), noProxy };
