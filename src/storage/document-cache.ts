@@ -29,39 +29,55 @@ export interface DocumentCacheOptions {
   readonly maxAgeMs: number;
   /** The same for content that never changes: how long its removal elsewhere may go unnoticed. */
   readonly lastingAgeMs?: number;
+  /**
+   * For how long readers are told what was known when the store is away. Whoever writes is refused
+   * then; whoever pulls need not be.
+   */
+  readonly outageAgeMs?: number;
   readonly maxBytes?: number;
   /** Monotonic milliseconds, of the same clock as what `trustUntil` is told. */
   readonly clock?: () => number;
 }
 
-interface Held {
-  readonly document: Document<unknown> | undefined;
+type Found<T> = Document<T> | undefined;
+type Load<T> = (known: Found<T>) => Promise<Found<T>>;
+
+const silent = Symbol("the store does not answer");
+
+interface Held<T = unknown> {
+  readonly document: Found<T>;
   /** When it began to be read. */
   readonly since: number;
 }
 
-interface Flight {
+interface Flight<T = unknown> {
   readonly since: number;
-  readonly found: Promise<Document<unknown> | undefined>;
+  readonly found: Promise<Found<T>>;
 }
 
+/** A store that takes longer to confirm what is known counts as away. */
+const patienceMs = 5000;
 /** Of a kept document beside its content: names, the value, ids of transactions. */
 const overheadBytes = 2048;
 
 export class DocumentCache implements DocumentChanges {
   readonly #maxAgeMs: number;
   readonly #lastingAgeMs: number;
+  readonly #outageAgeMs: number;
   readonly #clock: () => number;
   readonly #held: BoundedMap<string, Held>;
   readonly #flights = new Map<string, Flight>();
   /** How many writers have closed a key. */
   readonly #closed = new Map<string, number>();
+  /** The store did not answer, and has not answered since. */
+  #outage = false;
   #trustedUntil = Number.POSITIVE_INFINITY;
 
   constructor(options: DocumentCacheOptions) {
     const { maxAgeMs, maxBytes = 32 * 1024 * 1024, clock = () => performance.now() } = options;
     this.#maxAgeMs = maxAgeMs;
     this.#lastingAgeMs = options.lastingAgeMs ?? maxAgeMs;
+    this.#outageAgeMs = options.outageAgeMs ?? 10 * 60 * 1000;
     this.#held = new BoundedMap(maxBytes);
     this.#clock = clock;
   }
@@ -69,26 +85,23 @@ export class DocumentCache implements DocumentChanges {
   /**
    * @param load reads the document; given a known one, it returns that when nothing has changed
    * @returns a state that was current at this moment, or is young enough
+   * @throws whatever `load` throws, unless it is only that a known state cannot be confirmed
    */
-  async read<T>(
-    key: string,
-    policy: CachePolicy<T>,
-    load: (known: Document<T> | undefined) => Promise<Document<T> | undefined>,
-  ): Promise<Document<T> | undefined> {
+  async read<T>(key: string, policy: CachePolicy<T>, load: Load<T>): Promise<Found<T>> {
     const now = this.#clock();
     const maxAgeMs = policy.lasting ? this.#lastingAgeMs : this.#maxAgeMs;
-    const held = this.#held.get(key);
-    if (held && now < this.#trustedUntil && now - held.since < maxAgeMs) {
-      return held.document as Document<T> | undefined;
-    }
-    const flight = this.#flights.get(key);
-    if (flight && now - flight.since < maxAgeMs) {
-      const found = (await flight.found) as Document<T> | undefined;
-      // It began before this reader asked: a "no" may have become wrong in between.
-      return policy.keeps(found) ? found : load(undefined);
-    }
-    const known = held?.document as Document<T> | undefined;
-    return this.#fly(key, policy, now, policy.lasting ? loadLasting(load, known) : load(known));
+    const held =
+      now < this.#trustedUntil ? (this.#held.get(key) as Held<T> | undefined) : undefined;
+    if (held && now - held.since < maxAgeMs) return held.document;
+
+    const before = this.#flights.get(key) as Flight<T> | undefined;
+    const excused = held && (policy.lasting || now - held.since < this.#outageAgeMs);
+    if (excused && before && this.#outage) return held.document;
+    const answer =
+      before && now - before.since < maxAgeMs
+        ? joined(before, policy, load)
+        : this.#fly(key, policy, { since: now, found: load(held?.document) });
+    return excused ? this.#unlessAway(answer, held.document) : answer;
   }
 
   /** What is kept turned out to lead nowhere. */
@@ -127,28 +140,41 @@ export class DocumentCache implements DocumentChanges {
   }
 
   /** Reads for everybody who asks meanwhile; what a writer closes meanwhile is not kept. */
-  async #fly<T>(
-    key: string,
-    policy: CachePolicy<T>,
-    since: number,
-    found: Promise<Document<T> | undefined>,
-  ): Promise<Document<T> | undefined> {
-    const flight = { since, found };
+  async #fly<T>(key: string, policy: CachePolicy<T>, flight: Flight<T>): Promise<Found<T>> {
     if (!this.#closed.has(key)) this.#flights.set(key, flight);
     try {
-      const document = await found;
-      if (this.#flights.get(key) === flight) this.#keep(key, policy, { document, since });
+      const document = await flight.found;
+      this.#outage = false;
+      if (this.#flights.get(key) === flight) {
+        this.#keep(key, policy, { document, since: flight.since });
+      }
       return document;
     } finally {
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     }
   }
 
-  #keep<T>(
-    key: string,
-    policy: CachePolicy<T>,
-    { document, since }: { document: Document<T> | undefined; since: number },
-  ): void {
+  /** While the store is away, the answer is awaited behind the reader's back. */
+  async #unlessAway<T>(answer: Promise<Found<T>>, known: Found<T>): Promise<Found<T>> {
+    answer.catch(() => undefined);
+    if (this.#outage) return known;
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<typeof silent>((resolve) => {
+      timer = setTimeout(() => resolve(silent), patienceMs);
+    });
+    try {
+      const first = await Promise.race([answer, silence]);
+      if (first !== silent) return first;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+    this.#outage = true;
+    return known;
+  }
+
+  #keep<T>(key: string, policy: CachePolicy<T>, { document, since }: Held<T>): void {
     if (this.#maxAgeMs <= 0 || !policy.keeps(document)) {
       this.#held.delete(key);
       return;
@@ -159,15 +185,12 @@ export class DocumentCache implements DocumentChanges {
   }
 }
 
-/** Content that never changes, and was here: a store that does not answer is no reason to refuse it. */
-async function loadLasting<T>(
-  load: (known: Document<T> | undefined) => Promise<Document<T> | undefined>,
-  known: Document<T> | undefined,
-): Promise<Document<T> | undefined> {
-  try {
-    return await load(known);
-  } catch (error) {
-    if (known && error instanceof StoreUnavailable) return known;
-    throw error;
-  }
+/** A flight that began before this reader asked: its "no" may have become wrong in between. */
+async function joined<T>(
+  flight: Flight<T>,
+  policy: CachePolicy<T>,
+  load: Load<T>,
+): Promise<Found<T>> {
+  const found = await flight.found;
+  return policy.keeps(found) ? found : load(undefined);
 }

@@ -81,7 +81,7 @@ export class Documents {
    * @throws {ObjectDamaged}
    */
   async read<T>(key: string, known?: Document<T>): Promise<Document<T> | undefined> {
-    const loaded = await this.#store.load(key);
+    const loaded = await this.#store.load(key, known?.revision);
     if (loaded === undefined || loaded.revision === known?.revision) return loaded && known;
     return decode<T>(key, loaded.bytes, loaded.revision);
   }

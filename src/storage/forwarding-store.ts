@@ -24,8 +24,8 @@ export class ForwardingStore implements ObjectStore {
     return this.#inner.stat(key);
   }
 
-  load(key: string): Promise<LoadedObject | undefined> {
-    return this.#inner.load(key);
+  load(key: string, known?: Revision): Promise<LoadedObject | undefined> {
+    return this.#inner.load(key, known);
   }
 
   save(key: string, bytes: Uint8Array, precondition: Precondition): Promise<Revision> {

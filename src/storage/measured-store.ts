@@ -12,6 +12,7 @@ import type {
   ObjectStore,
   Precondition,
   ReadOptions,
+  Revision,
   StagedWrite,
 } from "./object-store.ts";
 import {
@@ -53,8 +54,8 @@ export class MeasuredStore extends ForwardingStore {
     return this.#timed("stat", super.stat(key));
   }
 
-  override async load(key: string): Promise<LoadedObject | undefined> {
-    const loaded = await this.#timed("load", super.load(key));
+  override async load(key: string, known?: Revision): Promise<LoadedObject | undefined> {
+    const loaded = await this.#timed("load", super.load(key, known));
     if (loaded) this.#observer.read(loaded.bytes.byteLength);
     return loaded;
   }

@@ -76,8 +76,12 @@ export interface ObjectStore {
   /** @returns the size in bytes, undefined when there is no such object */
   stat(key: string): Promise<number | undefined>;
 
-  /** Reads a document whole. Sees every write that was acknowledged before the call. */
-  load(key: string): Promise<LoadedObject | undefined>;
+  /**
+   * Reads a document whole. Sees every write that was acknowledged before the call.
+   *
+   * @param known a revision whose bytes the caller has: an adapter may answer it without any
+   */
+  load(key: string, known?: Revision): Promise<LoadedObject | undefined>;
 
   /**
    * Writes a document; durable when the promise resolves.

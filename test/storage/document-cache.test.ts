@@ -1,6 +1,7 @@
 /** Readers answered from memory: what they must never be told, whatever overlaps with what. */
 import assert from "node:assert/strict";
-import { beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it, mock } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { type Document, Documents } from "../../src/storage/document.ts";
 import { type CachePolicy, DocumentCache } from "../../src/storage/document-cache.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
@@ -221,8 +222,61 @@ describe("a cache of documents", () => {
     await read(lasting);
     now += 60_000;
     store.outage(/load/);
-    await assert.rejects(read(policy), StoreUnavailable);
     assert.equal(await read(lasting), "a");
+    now += 24 * 60 * 60 * 1000;
+    assert.equal(await read(lasting), "a");
+  });
+
+  it("goes on with what it knew for ten minutes while the store is away", async () => {
+    open(2000);
+    await write("a");
+    await read();
+    store.outage(/load/);
+    now += 599_000;
+    assert.equal(await read(), "a");
+    now += 1000;
+    await assert.rejects(read(), StoreUnavailable);
+    await assert.rejects(recent.read("tag/app/unknown", policy), StoreUnavailable);
+  });
+
+  it("notices what has changed as soon as the store is back", async () => {
+    open(2000);
+    await write("a");
+    await read();
+    store.outage(/load/);
+    now += 10_000;
+    assert.equal(await read(), "a");
+    await write("b", elsewhere);
+    store.outage(undefined);
+    await read(); // finds out behind the reader's back
+    await turn();
+    assert.equal(await read(), "b");
+  });
+
+  it("waits for a store that does not answer only once", async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    open(2000);
+    await write("a");
+    await read();
+    now += 10_000;
+    const hung = store.hold("load", /tag/);
+    const first = read();
+    await hung.arrived;
+    mock.timers.tick(5000);
+    assert.equal(await first, "a");
+    for (let time = 0; time < 3; time += 1) assert.equal(await read(), "a");
+    assert.equal(store.takeRequests().filter((one) => one.startsWith("load")).length, 3);
+    await hung.proceed();
+    mock.timers.reset();
+  });
+
+  it("does not fall back on what a sibling may have changed", async () => {
+    open(2000);
+    await write("a");
+    await read();
+    cache.trustUntil(now);
+    store.outage(/load/);
+    await assert.rejects(read(), StoreUnavailable);
   });
 
   it("holds no more than its bytes and keeps what is used", async () => {

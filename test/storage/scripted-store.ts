@@ -134,8 +134,8 @@ export class ScriptedStore implements ObjectStore {
     return this.#pass("stat", key, () => this.#inner.stat(key));
   }
 
-  load(key: string): Promise<LoadedObject | undefined> {
-    return this.#pass("load", key, () => this.#inner.load(key));
+  load(key: string, known?: Revision): Promise<LoadedObject | undefined> {
+    return this.#pass("load", key, () => this.#inner.load(key, known));
   }
 
   save(key: string, bytes: Uint8Array, precondition: Precondition): Promise<Revision> {

@@ -41,6 +41,7 @@ import { discardUpload, unfinishedUploads } from "./unfinished-uploads.ts";
 const partBudgetBytes = 12 * usualPartBytes;
 /** More is not given by any service. */
 const largestPage = 1000;
+const nothing = Buffer.alloc(0);
 
 export interface S3StoreParts {
   readonly connection: S3Connection;
@@ -68,12 +69,20 @@ export class S3Store implements ObjectStore, UnfinishedUploads {
     });
   }
 
-  async load(key: string): Promise<LoadedObject | undefined> {
-    const target = this.#target(key);
-    return explained(`load ${key}`, () =>
+  async load(key: string, known?: Revision): Promise<LoadedObject | undefined> {
+    const unless = known ? { IfNoneMatch: `"${known}"` } : {};
+    const command = { ...this.#target(key), ...unless };
+    const whole = (): Promise<LoadedObject> =>
       readWhole(async () => {
-        const answer = await this.#connection.send(new GetObjectCommand(target));
+        const answer = await this.#connection.send(new GetObjectCommand(command));
         return { body: answer.Body, size: answer.ContentLength, revision: revisionOf(answer.ETag) };
+      });
+    return explained(`load ${key}`, () =>
+      whole().catch((error: unknown) => {
+        if (known && error instanceof S3RequestFailed && error.status === 304) {
+          return { bytes: nothing, revision: known };
+        }
+        throw error;
       }),
     );
   }
