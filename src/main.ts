@@ -3,7 +3,7 @@
  * Entry of the server, `dcos-registry-server`: options, log, signals and exit code.
  *
  * Exit codes: 0 after an orderly end, 1 when it cannot serve, 2 for wrong options; `healthcheck` ends
- * with 1 when the server does not serve.
+ * with 1 when the server does not serve; a migration that was interrupted ends with 130.
  */
 import cluster from "node:cluster";
 import { pino } from "pino";
@@ -11,6 +11,7 @@ import { ConfigInvalid, loadConfig, readInvocation } from "./config.ts";
 import { banner } from "./server/banner.ts";
 import { readCommandWords } from "./server/command-words.ts";
 import { checkHealth } from "./server/healthcheck.ts";
+import { migrateStorage } from "./server/migrate-storage.ts";
 import { serve, serveAsWorker } from "./server/serve.ts";
 
 // What Node this product needs it says itself; the AWS client must not say it on every start.
@@ -24,6 +25,8 @@ async function main(): Promise<number> {
     switch (command.name) {
       case "healthcheck":
         return await healthcheck(command.options);
+      case "migrate-storage":
+        return await migrate(command.options);
       case "run":
         return await run(command.options);
       case "unknown":
@@ -42,8 +45,7 @@ async function healthcheck(options: readonly string[]): Promise<number> {
 }
 
 async function run(options: readonly string[]): Promise<number> {
-  const stop = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => stop.abort());
+  const stop = stopSignal();
   const invocation = readInvocation(options, process.env);
   if (invocation.action === "print") {
     process.stdout.write(invocation.text);
@@ -54,9 +56,28 @@ async function run(options: readonly string[]): Promise<number> {
     { level: config.logLevel, base: cluster.worker ? { worker: cluster.worker.id } : null },
     pino.destination({ dest: 2, sync: false }),
   );
-  if (cluster.isWorker) await serveAsWorker(config, log, stop.signal);
-  else await serve(config, log, (served) => process.stdout.write(banner(served)), stop.signal);
+  if (cluster.isWorker) await serveAsWorker(config, log, stop);
+  else await serve(config, log, (served) => process.stdout.write(banner(served)), stop);
   return 0;
+}
+
+async function migrate(options: readonly string[]): Promise<number> {
+  const stop = stopSignal();
+  const { stdout, stderr, env: environment } = process;
+  try {
+    await migrateStorage(options, { environment, stdout, stderr, signal: stop });
+    return 0;
+  } catch (error) {
+    if (!stop.aborted || !(error instanceof Error && error.name === "AbortError")) throw error;
+    process.stderr.write("Interrupted; run the same command again, or with --cancel\n");
+    return 130;
+  }
+}
+
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => stop.abort());
+  return stop.signal;
 }
 
 function report(error: unknown): number {

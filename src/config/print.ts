@@ -9,9 +9,10 @@ export function helpText(): string {
   });
   return `Usage: dcos-registry-server [options]
        dcos-registry-server healthcheck [options]
+       dcos-registry-server migrate-storage --from STORAGE --to STORAGE [options]
 
 Serves an OCI registry and a DC/OS package repository; healthcheck asks whether it does, and exits
-with 0 when so.
+with 0 when so; migrate-storage moves all to another storage (migrate-storage --help).
 
 Options:
 ${rows.join("\n")}

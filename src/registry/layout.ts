@@ -15,6 +15,7 @@
  * package/<2 hex>/<hex>                   document  package record, named by the hash of its content
  * catalog                                 document  packages in this registry
  * key/signing                             document  keys for tokens and upload sessions
+ * migration/out, migration/in             document  this storage is being moved, or was: whither, whence
  * ```
  *
  * In keys the `/` of a repository name is written `!`, so that one repository is one segment and a
@@ -53,6 +54,8 @@ export const layout = {
   package: (digest: Digest): string => `package/${hexOf(digest).slice(0, 2)}/${hexOf(digest)}`,
   catalog: "catalog",
   signingKeys: "key/signing",
+  movingOut: "migration/out",
+  movingIn: "migration/in",
 } as const;
 
 /**

@@ -6,7 +6,10 @@
  */
 
 export type ServerCommand =
-  | { readonly name: "run" | "healthcheck"; readonly options: readonly string[] }
+  | {
+      readonly name: "run" | "healthcheck" | "migrate-storage";
+      readonly options: readonly string[];
+    }
   | { readonly name: "unknown"; readonly text: string };
 
 const program = "dcos-registry-server";
@@ -15,7 +18,7 @@ const program = "dcos-registry-server";
 export function readCommandWords(argv: readonly string[]): ServerCommand {
   const [first = "", ...rest] = argv;
   if (first === "/bin/sh") return asShell(rest);
-  if (first === "healthcheck") return { name: "healthcheck", options: rest };
+  if (first === "healthcheck" || first === "migrate-storage") return { name: first, options: rest };
   return { name: "run", options: argv };
 }
 

@@ -2,6 +2,8 @@
 import cluster from "node:cluster";
 import type { Logger } from "pino";
 import { type Config, withPort } from "../config.ts";
+import { expectWhole } from "../registry/migration/move-state.ts";
+import { Documents } from "../storage/document.ts";
 import { FilesystemStore } from "../storage/filesystem-store.ts";
 import { lockDirectory } from "../storage/owner-lock.ts";
 import type { Served } from "./banner.ts";
@@ -26,6 +28,7 @@ export async function serve(
   try {
     const store = await FilesystemStore.open(config.storage);
     ends.push(await lockDirectory(config.storage));
+    await expectWhole(new Documents(store));
     await store.sweepStaging();
     const { served, end } = await (config.workers > 1
       ? startWorkers(config, log)

@@ -17,13 +17,14 @@ import { createIdentity, type Identity } from "../identity/identity.ts";
 import { LoginThrottle } from "../identity/login-throttle.ts";
 import { RegistryTokens } from "../identity/registry-token.ts";
 import { StaticTokens } from "../identity/static-tokens.ts";
+import { FreezableStore } from "../registry/migration/freezable-store.ts";
 import { openRegistry } from "../registry/registry.ts";
 import { DiskRoom, diskSpaceOf } from "../storage/disk-room.ts";
 import { FilesystemStore } from "../storage/filesystem-store.ts";
 import { MeasuredStore } from "../storage/measured-store.ts";
 import { StoreWithinRoom } from "../storage/room.ts";
 import { openCoherence } from "./coherence.ts";
-import { spaceCheck } from "./storage-health.ts";
+import { spaceCheck, writesCheck } from "./storage-health.ts";
 import { exposeDisk, storageMetrics } from "./storage-metrics.ts";
 
 const hourMs = 60 * 60 * 1000;
@@ -45,7 +46,8 @@ export async function createServices(
   });
   exposeDisk(disk);
   const opened = await FilesystemStore.open(config.storage);
-  const store = new StoreWithinRoom(new MeasuredStore(opened, storageMetrics), disk);
+  const freezable = new FreezableStore(new MeasuredStore(opened, storageMetrics));
+  const store = new StoreWithinRoom(freezable, disk);
   const limits = {
     manifestLimit: config.limits.manifestBytes,
     uploadLifeMs: config.upload.expiryHours * hourMs,
@@ -83,7 +85,7 @@ export async function createServices(
     guard,
     room: disk,
     bundleLimit: config.limits.bundleBytes,
-    healthChecks: [spaceCheck(disk)],
+    healthChecks: [spaceCheck(disk), writesCheck(freezable)],
     log,
   });
   return { listener: createListener(app, v2), identity };

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { DocumentChanges } from "./document-changes.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
-import type { ObjectStore, Precondition, Revision } from "./object-store.ts";
+import type { LoadedObject, ObjectStore, Precondition, Revision } from "./object-store.ts";
 import { ObjectDamaged, PreconditionFailed, StoreFull, StoreUnavailable } from "./store-error.ts";
 
 /** How many ids of past transactions a document with several writers remembers. */
@@ -83,7 +83,7 @@ export class Documents {
   async read<T>(key: string, known?: Document<T>): Promise<Document<T> | undefined> {
     const loaded = await this.#store.load(key, known?.revision);
     if (loaded === undefined || loaded.revision === known?.revision) return loaded && known;
-    return decode<T>(key, loaded.bytes, loaded.revision);
+    return parseDocument<T>(key, loaded);
   }
 
   /** @throws {DocumentChanged} when the document exists already */
@@ -223,7 +223,8 @@ function encode<T>(header: Header<T>, content: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), content]);
 }
 
-function decode<T>(key: string, bytes: Buffer, revision: Revision): Document<T> {
+/** @throws {ObjectDamaged} */
+export function parseDocument<T>(key: string, { bytes, revision }: LoadedObject): Document<T> {
   const end = bytes.indexOf(newline);
   if (end < 0) throw new ObjectDamaged(key, "it has no header line");
   try {
