@@ -43,7 +43,8 @@ function whenAnswered(socket: Socket, then: () => void): void {
 function refuse(socket: Socket, status: string): void {
   const begun = [...(unfinished.get(socket) ?? [])].some(({ headersSent }) => headersSent);
   if (begun || !socket.writable) {
-    socket.destroy();
+    // What of its answer was written still leaves: often that is a refusal, and the reason for the rest.
+    socket.destroySoon();
     return;
   }
   const body = refusalBody(status);
