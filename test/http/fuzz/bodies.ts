@@ -173,11 +173,16 @@ function changeEntries(entries: TarEntry[], random: Random): void {
       return void entries.push(entry);
     case 6:
       return void entries.unshift(...entries.splice(at, 1));
-    default: {
-      if (!entry.content.subarray(0, 1).equals(Buffer.from("{"))) return;
-      const document = JSON.parse(entry.content.toString()) as object;
-      return void replace({ content: oddJson(random, document) });
-    }
+    default:
+      return void replace({ content: oddJson(random, documentOf(entry.content)) });
+  }
+}
+
+function documentOf(content: Buffer): object {
+  try {
+    return Object(JSON.parse(content.toString())) as object;
+  } catch {
+    return { schemaVersion: 2 };
   }
 }
 
