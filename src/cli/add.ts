@@ -53,11 +53,24 @@ async function send(
   const say = (line: string) => {
     if (!options.json && !isQuiet(context)) printLine(terminal, line);
   };
-  const chunks = readAndShow(bundle, upload, () =>
-    say("Package uploaded successfully. Please wait while it is being validated.."),
-  );
-  const { size, start } = bundle;
-  const added = await registry.add({ size, start, chunks }, signal).catch((error) => {
+  const sent = () =>
+    say("Package uploaded successfully. Please wait while it is being validated..");
+  let pushing = false;
+  const source = {
+    ...bundle,
+    chunks: readAndShow(bundle, upload, sent),
+    onProgress(bytes: number) {
+      pushing = true;
+      upload.advance(bytes);
+    },
+    onPushed() {
+      pushing = false;
+      upload.finish();
+      sent();
+    },
+  };
+  const added = await registry.add(source, signal).catch((error) => {
+    if (pushing) upload.fail();
     throw signal.aborted ? interruptedUpload(options.dcosFile) : error;
   });
   if (options.json) return printJson(terminal, added.document);
@@ -101,6 +114,6 @@ function sayMore(added: readonly ListedPackage[], context: CliContext): void {
 function interruptedUpload(file: string): Interrupted {
   return new Interrupted({
     where: file,
-    hint: "run the same command again; adding a package that is already there changes nothing",
+    hint: "run the same command again; what the registry has by now is not sent twice",
   });
 }

@@ -8,6 +8,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import path from "node:path";
 import { fileProblem } from "../network/file-problem.ts";
 import { BundleInvalid } from "../packages/bundle-error.ts";
+import { type BundleMap, mapBundle } from "../packages/bundle-map.ts";
 import { ByteSource } from "../packages/byte-source.ts";
 import { explainForeignEntry, explainForeignFile } from "../packages/foreign-format.ts";
 import { readTar } from "../packages/tar-reader.ts";
@@ -30,6 +31,10 @@ export interface BundleFile {
    * @throws {BundleUnusable} when the file became shorter in the meantime
    */
   read(onProgress: (bytes: number) => void): AsyncGenerator<Uint8Array>;
+  /** Where its blobs are. @throws {BundleInvalid} */
+  map(): Promise<BundleMap>;
+  /** @throws {BundleUnusable} when the file became shorter in the meantime */
+  readRange(start: number, end: number): AsyncGenerator<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -54,7 +59,9 @@ export async function openBundleFile(file: string, workingDirectory: string): Pr
     return {
       size,
       start,
-      read: (onProgress) => readAll(handle, file, size, onProgress),
+      read: (onProgress) => readRange(handle, file, { start: 0, end: size }, onProgress),
+      map: () => mapBundle(handle),
+      readRange: (start, end) => readRange(handle, file, { start, end }),
       close: () => handle.close(),
     };
   } catch (error) {
@@ -74,7 +81,9 @@ async function sizeOf(handle: FileHandle, file: string): Promise<number> {
 
 /** The first entry of a bundle is a document or a blob; of what people mistake for one, it is not. */
 async function checkStart(handle: FileHandle, file: string, size: number): Promise<void> {
-  const bytes = new ByteSource(readAll(handle, file, Math.min(size, chunkBytes), () => {}));
+  const bytes = new ByteSource(
+    readRange(handle, file, { start: 0, end: Math.min(size, chunkBytes) }),
+  );
   try {
     for await (const entry of readTar(bytes, explainForeignFile)) {
       if (entry.type === "0" && bundleName.test(entry.name)) return;
@@ -100,15 +109,15 @@ async function checkEnd(handle: FileHandle, file: string, size: number): Promise
 }
 
 /** Each chunk has its own buffer: the socket still holds the last one when the next is read. */
-async function* readAll(
+async function* readRange(
   handle: FileHandle,
   file: string,
-  size: number,
-  onProgress: (bytes: number) => void,
+  { start, end }: { readonly start: number; readonly end: number },
+  onProgress: (bytes: number) => void = () => {},
 ): AsyncGenerator<Uint8Array> {
-  let position = 0;
-  while (position < size) {
-    const length = Math.min(chunkBytes, size - position);
+  let position = start;
+  while (position < end) {
+    const length = Math.min(chunkBytes, end - position);
     const { buffer, bytesRead } = await handle.read(
       Buffer.allocUnsafe(length),
       0,

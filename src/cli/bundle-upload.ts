@@ -1,17 +1,16 @@
 /**
  * Sends a whole bundle in one request, in constant memory, and always learns why it was refused.
  *
- * A registry that refuses while we send answers and closes; a write that meets the closed connection
- * fails, and Node then throws away the answer that has come already. So each write is preceded by
- * a chance to read, and when a connection breaks all the same, the registry is asked again by
- * the first block alone, which leaves it time to answer.
+ * When a connection breaks before the answer could be read, the registry is asked again by the first
+ * block alone, which leaves it time to answer.
  */
 import { once } from "node:events";
 import { Readable } from "node:stream";
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { ConnectionBroken, RegistryUnreachable } from "./network-error.ts";
+import type { Digest } from "../oci/digest.ts";
+import { ConnectionBroken } from "./network-error.ts";
 import type { Answer } from "./registry-refusal.ts";
 import type { RegistryTransport } from "./registry-transport.ts";
+import { Sending } from "./sending.ts";
 
 export interface UploadSource {
   /** Bytes that `chunks` gives, exactly. */
@@ -25,13 +24,13 @@ export interface UploadSource {
 export interface UploadLimits {
   /** How long the registry may take no byte; 120 s. */
   readonly stallTimeoutMs?: number;
+  /** Bytes from which a bundle goes blob by blob, where the registry can do that; 8 MiB. */
+  readonly pushFromBytes?: number;
   /** How long it may validate after the last byte; 15 minutes. */
   readonly validationTimeoutMs?: number;
   /** How long it may think about a refusal when a connection broke; 5 s. */
   readonly refusalTimeoutMs?: number;
 }
-
-const writeBytes = 64 * 1024;
 
 /** @throws {RegistryUnreachable} when the connection broke and the registry does not say why */
 export async function uploadBundle(
@@ -43,7 +42,7 @@ export async function uploadBundle(
   const sending = new Sending(limits.stallTimeoutMs ?? 120_000);
   try {
     return await post(transport, source.size, sending.watch(source.chunks), {
-      answerTimeoutMs: limits.validationTimeoutMs ?? 900_000,
+      answerTimeoutMs: limits.validationTimeoutMs ?? defaultValidationMs,
       signal: AbortSignal.any([signal, sending.stalled]),
     });
   } catch (error) {
@@ -51,11 +50,30 @@ export async function uploadBundle(
     const refusal = await askForRefusal(transport, source, limits, signal);
     if (refusal !== undefined) return refusal;
     const { message, where } = error;
-    throw new ConnectionBroken(message, { where, hint: sending.hint, cause: error });
+    throw new ConnectionBroken(message, { where, hint: hintAfter(sending), cause: error });
   } finally {
     sending.end();
   }
 }
+
+/** Adds a package whose blobs are all there. */
+export function addByRoot(
+  transport: RegistryTransport,
+  root: Digest,
+  { validationTimeoutMs = defaultValidationMs }: UploadLimits,
+  signal: AbortSignal,
+): Promise<Answer> {
+  return transport.exchange({
+    method: "POST",
+    route: "package/add",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ root }),
+    answerTimeoutMs: validationTimeoutMs,
+    signal,
+  });
+}
+
+const defaultValidationMs = 900_000;
 
 interface PostOptions {
   readonly answerTimeoutMs: number;
@@ -100,47 +118,9 @@ async function askForRefusal(
   }
 }
 
-/** One run over the chunks; notices when the registry takes nothing for a time. */
-class Sending {
-  readonly #stalled = new AbortController();
-  readonly #timer: NodeJS.Timeout;
-  #whole = false;
-
-  constructor(timeoutMs: number) {
-    const message = `the registry took no byte for ${Math.round(timeoutMs / 1000)} s`;
-    const giveUp = () => this.#stalled.abort(new RegistryUnreachable(message));
-    this.#timer = setTimeout(giveUp, timeoutMs);
-  }
-
-  get stalled(): AbortSignal {
-    return this.#stalled.signal;
-  }
-
-  /** What to do after a broken connection: adding twice is harmless, but may be unnecessary. */
-  get hint(): string {
-    return this.#whole
-      ? "the package may have been added all the same: see dcos-registry list"
-      : "run the same command again";
-  }
-
-  /** Gives small pieces, each after a turn of the event loop, in which an answer can be read. */
-  async *watch(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    try {
-      for await (const chunk of chunks) {
-        for (let at = 0; at < chunk.byteLength; at += writeBytes) {
-          await nextTurn();
-          this.#timer.refresh();
-          yield chunk.subarray(at, at + writeBytes);
-        }
-      }
-      this.#whole = true;
-    } finally {
-      this.end();
-    }
-  }
-
-  /** The wait for the answer, after the last byte, is not counted. */
-  end(): void {
-    clearTimeout(this.#timer);
-  }
+/** What to do after a broken connection: adding twice is harmless, but may be unnecessary. */
+function hintAfter({ whole }: Sending): string {
+  return whole
+    ? "the package may have been added all the same: see dcos-registry list"
+    : "run the same command again";
 }

@@ -7,6 +7,7 @@
  */
 import type { Command } from "commander";
 import { readCaFile } from "../network/trust.ts";
+import { withAttachedCluster } from "./attached-cluster.ts";
 import { UsageError } from "./cli-error.ts";
 import { acsToken, clusterCa, isInsecure, parseServiceName } from "./cluster-environment.ts";
 import type { CliContext } from "./context.ts";
@@ -50,8 +51,11 @@ export async function resolveConnection(
   options: ConnectionOptions,
   context: CliContext,
 ): Promise<Connection> {
-  const { environment } = context;
-  const address = await resolveAddress(options, context);
+  const environment =
+    options.url === undefined
+      ? await withAttachedCluster(context.environment)
+      : context.environment;
+  const address = await resolveAddress(options, { ...context, environment });
   const { caFile } = address;
   const ca = caFile === undefined ? undefined : await readCaFile(caFile, context.workingDirectory);
   const authorization =

@@ -87,9 +87,16 @@ function settle(context: CliContext, { verbose, quiet, color }: GlobalOptions): 
   const { terminal } = context;
   return {
     ...context,
-    verbosity: quiet ? -1 : (verbose ?? 0),
+    verbosity: quiet ? -1 : (verbose ?? verbosityOf(context)),
     terminal: { ...terminal, color: color && (terminal.color ?? false) },
   };
+}
+
+/** `dcos -v registry …` tells its plugins in a variable. */
+function verbosityOf({ environment }: CliContext): number {
+  return /^[12]$/.test(environment["DCOS_VERBOSITY"] ?? "")
+    ? Number(environment["DCOS_VERBOSITY"])
+    : 0;
 }
 
 async function createProgram(wanted: string | undefined, context: CliContext): Promise<Command> {

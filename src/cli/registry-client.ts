@@ -4,8 +4,12 @@
  * One method a route: sends the question, checks the answer. Knows the routes, and leaves the
  * network to the transport.
  */
-import { type UploadLimits, type UploadSource, uploadBundle } from "./bundle-upload.ts";
+import path from "node:path";
+import type { Digest } from "../oci/digest.ts";
+import { type PushSource, pushBundle } from "./bundle-push.ts";
+import { addByRoot, type UploadLimits, type UploadSource, uploadBundle } from "./bundle-upload.ts";
 import type { Connection } from "./connection.ts";
+import { BlobCache } from "./fetch/blob-cache.ts";
 import {
   type Answered,
   type DescribedPackage,
@@ -17,27 +21,59 @@ import {
 } from "./registry-answer.ts";
 import type { Answer } from "./registry-refusal.ts";
 import { RegistryTransport, type TransportOptions } from "./registry-transport.ts";
+import { UploadJournal } from "./upload-journal.ts";
 
 export interface ClientOptions extends TransportOptions, UploadLimits {}
+
+/** A bundle that can be sent as one stream, or blob by blob. */
+export interface AddedBundle extends UploadSource, PushSource {
+  /** Told how many bytes the registry has, when it is sent blob by blob. */
+  onProgress(bytes: number): void;
+  /** All blobs are there; the registry checks them as a whole now. */
+  onPushed(): void;
+}
+
+/** Below it, one request is faster than asking for every blob. */
+const defaultPushFromBytes = 8 * 1024 * 1024;
 
 /** For answers that need no validation of gigabytes. */
 const answerTimeoutMs = 60_000;
 
 export class RegistryClient {
   readonly #transport: RegistryTransport;
-  readonly #limits: UploadLimits;
+  readonly #options: ClientOptions;
+  readonly #journal: UploadJournal;
 
   constructor(connection: Connection, options: ClientOptions) {
     this.#transport = new RegistryTransport(connection, options);
-    this.#limits = options;
+    this.#options = options;
+    const cache = BlobCache.defaultDirectory(options.environment);
+    const directory = cache && path.join(path.dirname(cache), "uploads");
+    this.#journal = new UploadJournal(directory, connection.url);
   }
 
   /** @returns after the registry has validated and published the package */
-  async add(
-    bundle: UploadSource,
-    signal: AbortSignal,
-  ): Promise<Answered<readonly ListedPackage[]>> {
-    return packagesOf(await uploadBundle(this.#transport, bundle, this.#limits, signal));
+  async add(bundle: AddedBundle, signal: AbortSignal): Promise<Answered<readonly ListedPackage[]>> {
+    const root = await this.#push(bundle, signal);
+    const answer =
+      root === undefined
+        ? await uploadBundle(this.#transport, bundle, this.#options, signal)
+        : await addByRoot(this.#transport, root, this.#options, signal);
+    return packagesOf(answer);
+  }
+
+  /** @returns undefined when the bundle is to be sent as one stream */
+  async #push(bundle: AddedBundle, signal: AbortSignal): Promise<Digest | undefined> {
+    const { pushFromBytes = defaultPushFromBytes, stallTimeoutMs } = this.#options;
+    if (bundle.size < pushFromBytes) return undefined;
+    const root = await pushBundle(this.#transport, bundle, {
+      journal: this.#journal,
+      signal,
+      onProgress: (bytes) => bundle.onProgress(bytes),
+      ...(stallTimeoutMs !== undefined && { stallTimeoutMs }),
+    });
+    if (root !== undefined) bundle.onPushed();
+    return root;
   }
 
   async describe(

@@ -5,7 +5,7 @@
  * answers HTML. Both become errors here that say who refused, and what to do.
  */
 import { CliError, type ErrorContext } from "./cli-error.ts";
-import { type Fields, fieldsOf, parseFields, textOf } from "./json-fields.ts";
+import { arrayOf, type Fields, fieldsOf, parseFields, textOf } from "./json-fields.ts";
 
 /** One answer, its body read whole. */
 export interface Answer {
@@ -14,6 +14,8 @@ export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly location: string | undefined;
+  /** By name in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
 }
 
@@ -54,11 +56,28 @@ interface Envelope {
   readonly data: Fields;
 }
 
+/** Cosmos' envelope, or that of the OCI routes: `{"errors":[{"code","message","detail"}]}`. */
 function envelopeOf(document: Fields): Envelope | undefined {
+  const [first] = arrayOf(document["errors"]);
+  if (first !== undefined) return ociEnvelope(fieldsOf(first));
   const type = textOf(document["type"]);
   const message = textOf(document["message"]);
   if (type === undefined || message === undefined) return undefined;
   return { type, message, data: fieldsOf(document["data"]) };
+}
+
+function ociEnvelope({ code, message, detail }: Fields): Envelope | undefined {
+  const type = textOf(code);
+  return type === undefined
+    ? undefined
+    : { type, message: textOf(message) ?? type, data: fieldsOf(detail) };
+}
+
+/** @throws {RegistryRefusal} @throws {NotARegistry} whatever the answer was: it is not the one hoped for */
+export function refuse(answer: Answer): never {
+  const document = parseFields(answer.body);
+  const refusal = document && envelopeOf(document);
+  throw refusal ? refusalOf(answer, refusal) : foreignAnswer(answer);
 }
 
 function refusalOf({ url, status }: Answer, { type, message, data }: Envelope): RegistryRefusal {

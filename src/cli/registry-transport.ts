@@ -23,7 +23,7 @@ export interface TransportOptions {
 }
 
 export interface Exchange {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH";
   /** Relative to the registry's URL. */
   readonly route: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -105,12 +105,15 @@ async function readAnswer(url: string, response: Dispatcher.ResponseData): Promi
     if (size > answerLimitBytes) throw new NotARegistry("the answer does not end", { where: url });
     chunks.push(chunk);
   }
-  const { "content-type": contentType, location } = response.headers;
+  const headers = new Map(
+    Object.entries(response.headers).map(([name, value]) => [name, String(value ?? "")]),
+  );
   return {
     url,
     status: response.statusCode,
-    contentType: String(contentType ?? ""),
-    location: location === undefined ? undefined : String(location),
+    contentType: headers.get("content-type") ?? "",
+    location: headers.get("location"),
+    headers,
     body: Buffer.concat(chunks).toString("utf8"),
   };
 }

@@ -29,9 +29,10 @@ export interface BundleSink {
    *
    * @param size bytes that `body` has, or it throws
    * @param body a chunk is valid until the next is asked for; what is not read is skipped unverified
+   * @param offset where the content begins in the file, in bytes
    * @throws {DigestMismatch} when the content is not what the digest says
    */
-  blob(digest: Digest, size: number, body: AsyncIterable<Buffer>): Promise<void>;
+  blob(digest: Digest, size: number, body: AsyncIterable<Buffer>, offset: number): Promise<void>;
 }
 
 export interface BundleReaderOptions {
@@ -100,12 +101,12 @@ class BundleContent {
     else throw explainForeignEntry(entry, this.#documents.has(layoutFile));
   }
 
-  async #acceptBlob(digest: Digest, { name, size, body }: TarEntry): Promise<void> {
+  async #acceptBlob(digest: Digest, { name, size, body, offset }: TarEntry): Promise<void> {
     const key = keyOf(digest);
     if (this.#blobs.has(key)) throw appearsTwice(name);
     this.#blobs.set(key, size);
     try {
-      await this.#sink.blob(digest, size, body);
+      await this.#sink.blob(digest, size, body, offset);
     } catch (cause) {
       const lied = cause instanceof DigestMismatch || cause instanceof SizeMismatch;
       if (!lied) throw cause;

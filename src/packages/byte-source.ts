@@ -5,12 +5,20 @@
  */
 import { BundleInvalid } from "./bundle-error.ts";
 
+/** Chunks of something that can be entered anywhere, such as a file. */
+export interface SeekableChunks extends AsyncIterable<Uint8Array> {
+  /** Leaves out the next bytes. @returns how many there were to leave out */
+  seek(count: number): number;
+}
+
 export class ByteSource {
+  readonly #source: AsyncIterable<Uint8Array> | SeekableChunks;
   readonly #chunks: AsyncIterator<Uint8Array>;
   #rest: Buffer = Buffer.alloc(0);
   #position = 0;
 
-  constructor(source: AsyncIterable<Uint8Array>) {
+  constructor(source: AsyncIterable<Uint8Array> | SeekableChunks) {
+    this.#source = source;
     this.#chunks = source[Symbol.asyncIterator]();
   }
 
@@ -52,6 +60,16 @@ export class ByteSource {
     await this.section(count).skip();
   }
 
+  /** Goes on behind the next `count` bytes without reading them, as far as the source can do that. */
+  leap(count: number): number {
+    if (!("seek" in this.#source)) return 0;
+    const held = Math.min(count, this.#rest.byteLength);
+    this.#rest = this.#rest.subarray(held);
+    const leapt = held + (held < count ? this.#source.seek(count - held) : 0);
+    this.#position += leapt;
+    return leapt;
+  }
+
   section(size: number): Section {
     return new Section(this, size);
   }
@@ -89,6 +107,7 @@ class Section implements AsyncIterable<Buffer> {
   }
 
   async skip(): Promise<void> {
+    this.#missing -= this.#bytes.leap(this.#missing);
     for await (const _ of this);
   }
 }

@@ -130,7 +130,7 @@ function writeName(block: Buffer, name: string): void {
   const [length, prefixLength] = [field.name[1], field.prefix[1]];
   const split = name.length <= length ? -1 : name.indexOf("/", name.length - length - 1);
   const rest = name.slice(split + 1);
-  if (rest.length > length || split > prefixLength || rest === "") {
+  if (rest.length > length || split > prefixLength || (split > 0 && rest === "")) {
     throw new RangeError(`name too long: ${name}`);
   }
   block.write(rest, 0, "ascii");

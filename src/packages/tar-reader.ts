@@ -10,6 +10,8 @@ import { quote } from "./quote.ts";
 import { blockSize, isTarHeader, paddingOf, parseTarHeader, type TarHeader } from "./tar-header.ts";
 
 export interface TarEntry extends TarHeader {
+  /** Where the content begins in the archive, in bytes. */
+  readonly offset: number;
   /** To be iterated at most once; a chunk is valid until the next is asked for. */
   readonly body: AsyncIterable<Buffer>;
 }
@@ -34,7 +36,7 @@ export async function* readTar(
     if (block.equals(zeroBlock)) return await expectEnd(bytes);
     const header = await withExtensions(parseTarHeader(block), bytes);
     const content = bytes.section(header.size);
-    yield { ...header, body: content };
+    yield { ...header, offset: bytes.position, body: content };
     await content.skip();
     await bytes.skip(paddingOf(header.size));
   }
