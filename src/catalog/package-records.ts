@@ -1,9 +1,12 @@
 /** Package records: immutable documents named by the hash of their content, read once per process. */
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { layout } from "../registry/layout.ts";
-import { DocumentChanged, type Documents } from "../storage/document.ts";
+import { type Documents, unlessChanged } from "../storage/document.ts";
 import { ObjectDamaged } from "../storage/store-error.ts";
 import type { PackageRecord } from "./package-record.ts";
+
+/** In place of a record that cannot be read: it can only become what its name says. */
+const damaged: unknown = {};
 
 export class PackageRecords {
   readonly #documents: Documents;
@@ -15,9 +18,14 @@ export class PackageRecords {
 
   async write(record: PackageRecord): Promise<Digest> {
     const digest = digestOf(JSON.stringify(record));
-    await this.#documents.create(layout.package(digest), { value: record }).catch((error) => {
-      if (!(error instanceof DocumentChanged)) throw error; // the same content is there already
-    });
+    const key = layout.package(digest);
+    const present = await this.#documents.readOver(key, damaged);
+    if (present === undefined) {
+      // Whoever was first has written the same.
+      await this.#documents.create(key, { value: record }).catch(unlessChanged);
+    } else if (present.value === damaged) {
+      await this.#documents.replace(present, { value: record }).catch(unlessChanged);
+    }
     return digest;
   }
 

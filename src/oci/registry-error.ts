@@ -98,7 +98,9 @@ export class ManifestUnknown extends RegistryError {
 
 export class BlobUnknown extends RegistryError {
   readonly code = "BLOB_UNKNOWN";
-  constructor(digest: string) {
-    super(`blob ${digest} is not here`, { digest });
+  /** @param damaged it was here, and what was found was not what it should have been */
+  constructor(digest: string, damaged = false) {
+    const why = damaged ? "was found damaged and is not served; push it again" : "is not here";
+    super(`blob ${digest} ${why}`, { digest, ...(damaged && { damaged }) });
   }
 }

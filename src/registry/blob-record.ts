@@ -11,6 +11,7 @@ import type { Digest } from "../oci/digest.ts";
 import {
   type Document,
   DocumentChanged,
+  DocumentDamaged,
   type Documents,
   type NewState,
 } from "../storage/document.ts";
@@ -34,7 +35,12 @@ export type BlobRecord =
       readonly size: number;
       readonly segments?: readonly Segment[];
     }
-  | { readonly state: "gone"; readonly last: readonly string[] };
+  | {
+      readonly state: "gone";
+      readonly last: readonly string[];
+      /** It was not collected: what was here was not what it should have been. */
+      readonly damaged?: true;
+    };
 
 export type PresentRecord = Extract<BlobRecord, { size: number }>;
 
@@ -42,6 +48,14 @@ export type RecordDocument = Document<BlobRecord>;
 
 export function isPresent(record: RecordDocument | undefined): record is Document<PresentRecord> {
   return record !== undefined && record.value.state !== "gone";
+}
+
+/** A record that cannot be read leads to nothing; pushing the blob again replaces it. */
+const unreadable: BlobRecord = { state: "gone", last: [], damaged: true };
+
+/** Why there is no content, for those who are told so. */
+export function isDamaged(record: RecordDocument | undefined): boolean {
+  return record?.value.state === "gone" && record.value.damaged === true;
 }
 
 /** A data key is written once and holds verified bytes of its digest, whatever the record says later. */
@@ -61,8 +75,13 @@ export class BlobRecords {
   }
 
   /** For readers of the bytes alone; promises nothing. */
-  find(digest: Digest): Promise<RecordDocument | undefined> {
-    return this.#recent.read(layout.record(digest), policy);
+  async find(digest: Digest): Promise<RecordDocument | undefined> {
+    try {
+      return await this.#recent.read(layout.record(digest), policy);
+    } catch (error) {
+      if (!(error instanceof DocumentDamaged)) throw error;
+      return this.read(digest);
+    }
   }
 
   /** A record that was found has named data that is not there any more. */
@@ -72,7 +91,7 @@ export class BlobRecords {
 
   /** What is so now. */
   read(digest: Digest): Promise<RecordDocument | undefined> {
-    return this.#documents.read<BlobRecord>(layout.record(digest));
+    return this.#documents.readOver<BlobRecord>(layout.record(digest), unreadable);
   }
 
   /**
@@ -82,13 +101,15 @@ export class BlobRecords {
    * @returns the live record, undefined when the blob is not here
    */
   async exists(digest: Digest): Promise<Document<PresentRecord> | undefined> {
-    for (let record = await this.read(digest); isPresent(record); ) {
-      if (record.value.state === "live") return record;
-      const rescued = await this.#rescue(record);
-      if (isPresent(rescued) && rescued.value.state === "live") return rescued;
-      record = rescued;
-    }
-    return undefined;
+    const record = await this.settled(digest);
+    return isPresent(record) ? record : undefined;
+  }
+
+  /** Like `exists`; what is not here comes as it is. */
+  async settled(digest: Digest): Promise<RecordDocument | undefined> {
+    let record = await this.read(digest);
+    while (isPresent(record) && record.value.state !== "live") record = await this.#rescue(record);
+    return record;
   }
 
   /**

@@ -17,6 +17,7 @@ import {
   type BlobRecord,
   BlobRecords,
   inlineLimit,
+  isDamaged,
   isPresent,
   type RecordDocument,
   type Segment,
@@ -55,15 +56,15 @@ export class BlobStore {
 
   /** Like `exists`, with the blob. @throws {BlobUnknown} */
   async require(digest: Digest): Promise<Blob> {
-    const blob = await this.find(digest);
-    if (blob === undefined) throw new BlobUnknown(digest);
-    return blob;
+    const record = await this.#records.settled(digest);
+    if (!isPresent(record)) throw new BlobUnknown(digest, isDamaged(record));
+    return Blob.of(digest, record, this.#store);
   }
 
   /** For reading; promises nothing. @throws {BlobUnknown} */
   async open(digest: Digest): Promise<Blob> {
     const record = await this.#records.find(digest);
-    if (!isPresent(record)) throw new BlobUnknown(digest);
+    if (!isPresent(record)) throw new BlobUnknown(digest, isDamaged(record));
     return Blob.of(digest, record, this.#store);
   }
 

@@ -60,8 +60,10 @@ export class ManifestLinks {
     this.#recent = recent;
   }
 
+  /** For writers: a damaged link counts as deleted, so that putting the manifest again heals it. */
   read(repository: RepositoryName, digest: Digest): Promise<LinkDocument | undefined> {
-    return this.#documents.read<ManifestLink>(layout.link(repository, digest));
+    const damaged = { state: "deleted" } as const;
+    return this.#documents.readOver<ManifestLink>(layout.link(repository, digest), damaged);
   }
 
   /** What readers see: pending and deleted are absent. */

@@ -41,7 +41,7 @@ export class ManifestRoots {
    * @param renew writes the link even if nothing about it changes, so that a delete that has just
    *              read it fails
    * @returns whether it was not visible before
-   * @throws {ManifestBlobUnknown} then nothing is visible
+   * @throws {ManifestBlobUnknown} then nothing becomes visible
    */
   async commit(root: Root, renew = false): Promise<boolean> {
     for (;;) {
@@ -49,6 +49,7 @@ export class ManifestRoots {
       try {
         if (before?.value.state !== "committed") return await this.#plant(root, before);
         await this.#amend(root, { ...before, value: before.value }, renew);
+        await this.#heal(root);
         return false;
       } catch (error) {
         if (!(error instanceof DocumentChanged)) throw error; // another writer: from the start
@@ -72,6 +73,13 @@ export class ManifestRoots {
     const amended = { ...role.again(before.value), state: "committed" as const };
     if (!renew && sameFacts(amended, before.value)) return;
     await this.#links.write(repository, digest, before, amended);
+  }
+
+  /** What became visible whole may have lost content since, to a damaged disk. */
+  async #heal({ manifest: { digest, bytes }, closure }: Root): Promise<void> {
+    await this.#blobs.pushBytes(digest, bytes);
+    const absent = await this.absent(closure.required);
+    if (absent.length > 0) throw new ManifestBlobUnknown(absent);
   }
 
   async #plant(

@@ -57,10 +57,14 @@ export class TagDocuments {
     change: (current: LiveTag | undefined) => LiveTag | undefined,
   ): Promise<void> {
     let replaced: Tag | undefined;
-    const written = await this.#documents.update<Tag>(layout.tag(repository, tag), (current) => {
-      replaced = current;
-      return change(current?.state === "live" ? current : undefined);
-    });
+    const written = await this.#documents.update<Tag>(
+      layout.tag(repository, tag),
+      (current) => {
+        replaced = current;
+        return change(current?.state === "live" ? current : undefined);
+      },
+      insteadOfDamaged(repository, tag),
+    );
     // The hint of the tombstone that was replaced has no meaning any more.
     if (liveIn(written) && replaced?.state === "deleted") {
       await this.#documents.remove(replaced.hint);
@@ -89,10 +93,16 @@ export class TagDocuments {
   }
 
   #read(repository: RepositoryName, tag: string): Promise<Document<Tag> | undefined> {
-    return this.#documents.read<Tag>(layout.tag(repository, tag));
+    const damaged = insteadOfDamaged(repository, tag);
+    return this.#documents.readOver<Tag>(layout.tag(repository, tag), damaged);
   }
 }
 
 function liveIn(document: Document<Tag> | undefined): LiveTag | undefined {
   return document?.value.state === "live" ? document.value : undefined;
+}
+
+/** What a damaged tag named is not known any more; naming something anew is how it is healed. */
+function insteadOfDamaged(repository: RepositoryName, tag: string): Tag {
+  return { state: "deleted", hint: layout.newTagHint(repository, tag) };
 }

@@ -1,13 +1,14 @@
 /**
  * Small JSON documents under compare-and-swap: everything in a registry that changes.
  *
- * On disk a document is one line of JSON, then any content that belongs to it as raw bytes. Each
- * write carries the id of its transaction. An answer other than success only means "maybe": the
+ * On disk a document is one line of JSON with a checksum, then any content that belongs to it as raw
+ * bytes; what does not match its checksum is never answered from. Each write carries the id of its transaction. An answer other than success only means "maybe": the
  * document is read again and the id tells whether the write happened. Source:
  * CONTRIBUTING.md "Storage protocol".
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { crc32 } from "node:zlib";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { DocumentChanges } from "./document-changes.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
@@ -22,6 +23,8 @@ const patienceMs = 30_000;
 /** How often an update may find another writer first. */
 const losses = 100;
 const newline = 0x0a;
+/** A blank, eight hexadecimal digits of the CRC-32 of all other bytes, and the end of the line. */
+const sealBytes = 10;
 const nothing = Buffer.alloc(0);
 /**
  * Of a state that was written and replaced by others before its writer learned of it. No document has
@@ -52,6 +55,16 @@ export class DocumentChanged<T> extends RegistryError {
   }
 }
 
+/** What stands there is no document, or not as it was written. */
+export class DocumentDamaged extends ObjectDamaged {
+  /** Of the bytes that were found. */
+  readonly revision: Revision;
+  constructor(key: string, why: string, revision: Revision, options?: ErrorOptions) {
+    super(key, why, options);
+    this.revision = revision;
+  }
+}
+
 /** For `catch`, where another writer being first only means that there is nothing to do. */
 export function unlessChanged(error: unknown): undefined {
   if (!(error instanceof DocumentChanged)) throw error;
@@ -78,12 +91,26 @@ export class Documents {
    * Sees every acknowledged write.
    *
    * @param known returned as it is when nothing has changed since
-   * @throws {ObjectDamaged}
+   * @throws {DocumentDamaged}
    */
   async read<T>(key: string, known?: Document<T>): Promise<Document<T> | undefined> {
     const loaded = await this.#store.load(key, known?.revision);
     if (loaded === undefined || loaded.revision === known?.revision) return loaded && known;
     return parseDocument<T>(key, loaded);
+  }
+
+  /**
+   * Like `read`, with a value to go on from in place of what is damaged. Whoever writes on top of it
+   * replaces exactly the bytes that were found.
+   */
+  async readOver<T>(key: string, instead: T): Promise<Document<T> | undefined> {
+    try {
+      return await this.read<T>(key);
+    } catch (error) {
+      if (!(error instanceof DocumentDamaged)) throw error;
+      const { revision } = error;
+      return { key, value: instead, content: nothing, generation: 0, revision, transactions: [] };
+    }
   }
 
   /** @throws {DocumentChanged} when the document exists already */
@@ -101,13 +128,16 @@ export class Documents {
    * Raw bytes of the document stay as they are.
    *
    * @param change returns the new value, or undefined to leave the document as it is
+   * @param over   what a damaged document counts as; without it a damaged one is not written over
    * @throws {StoreUnavailable} when writers of other processes win 100 times in a row
    */
   update<T>(
     key: string,
     change: (current: T | undefined) => T | undefined,
+    over?: T,
   ): Promise<Document<T> | undefined> {
-    return this.#updates.run(key, () => this.#update(key, change));
+    const read = () => (over === undefined ? this.read<T>(key) : this.readOver<T>(key, over));
+    return this.#updates.run(key, () => this.#update(key, read, change));
   }
 
   /** Only for documents whose key is never used again. */
@@ -117,10 +147,11 @@ export class Documents {
 
   async #update<T>(
     key: string,
+    read: () => Promise<Document<T> | undefined>,
     change: (current: T | undefined) => T | undefined,
   ): Promise<Document<T> | undefined> {
     const transaction = newTransaction();
-    let current = await this.read<T>(key);
+    let current = await read();
     for (let lost = 0; lost < losses; lost += 1) {
       const value = change(current?.value);
       if (value === undefined) return current;
@@ -132,7 +163,7 @@ export class Documents {
         // A short pause: who waits longer than the winners write never wins. And a read behind it:
         // what was read before is old by then.
         await pause(Math.min(lost, 2));
-        current = await this.read<T>(key);
+        current = await read();
       }
     }
     throw new StoreUnavailable(`too many writers of ${key}`);
@@ -220,20 +251,31 @@ interface Header<T> {
 }
 
 function encode<T>(header: Header<T>, content: Uint8Array): Buffer {
-  return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), content]);
+  const json = Buffer.from(JSON.stringify(header));
+  return Buffer.concat([json, sealOf(json, content), content]);
 }
 
-/** @throws {ObjectDamaged} */
+/** Finds what a disk or a line does to bytes; it is no secret, and protects from nobody. */
+function sealOf(json: Uint8Array, content: Uint8Array): Buffer {
+  const sum = crc32(content, crc32(json));
+  return Buffer.from(` ${sum.toString(16).padStart(sealBytes - 2, "0")}\n`);
+}
+
+/** @throws {DocumentDamaged} */
 export function parseDocument<T>(key: string, { bytes, revision }: LoadedObject): Document<T> {
-  const end = bytes.indexOf(newline);
-  if (end < 0) throw new ObjectDamaged(key, "it has no header line");
+  const end = bytes.indexOf(newline) + 1;
+  if (end < sealBytes) throw new DocumentDamaged(key, "it has no header line", revision);
+  const json = bytes.subarray(0, end - sealBytes);
+  const content = bytes.subarray(end);
+  if (!sealOf(json, content).equals(bytes.subarray(end - sealBytes, end))) {
+    throw new DocumentDamaged(key, "its checksum is wrong", revision);
+  }
   try {
-    const header = JSON.parse(bytes.toString("utf8", 0, end)) as Header<T>;
-    const { generation, transactions, value } = header;
+    const { generation, transactions, value } = JSON.parse(json.toString("utf8")) as Header<T>;
     if (!Array.isArray(transactions) || value === undefined) throw new Error("not a document");
-    return { key, value, content: bytes.subarray(end + 1), generation, revision, transactions };
+    return { key, value, content, generation, revision, transactions };
   } catch (cause) {
-    throw new ObjectDamaged(key, "its header line is not valid", { cause });
+    throw new DocumentDamaged(key, "its header line is not valid", revision, { cause });
   }
 }
 

@@ -1,7 +1,12 @@
 /** Documents under compare-and-swap: lost answers, late landings, many writers. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { type Document, DocumentChanged, Documents } from "../../src/storage/document.ts";
+import {
+  type Document,
+  DocumentChanged,
+  DocumentDamaged,
+  Documents,
+} from "../../src/storage/document.ts";
 import {
   ObjectDamaged,
   PreconditionFailed,
@@ -273,6 +278,36 @@ for (const [adapter, open] of Object.entries({ memory: openMemory, filesystem: o
           ObjectDamaged,
         );
       }
+    });
+
+    it("notices a bit that changes anywhere, and bytes that are lost or added", async () => {
+      await documents.create("flip/original", { value: { a: "b" }, content: Buffer.from("raw\n") });
+      const { bytes } = (await tested.store.load("flip/original")) ?? { bytes: Buffer.alloc(0) };
+      const damaged: Buffer[] = [Buffer.concat([bytes, Buffer.from("x")])];
+      for (let at = 0; at < bytes.byteLength; at += 1) {
+        const flipped = Buffer.from(bytes);
+        flipped[at] = (flipped[at] ?? 0) ^ (1 << (at % 8));
+        damaged.push(flipped);
+        if (at % 8 === 0) damaged.push(bytes.subarray(0, at));
+      }
+      let { revision } = await documents.create("flip/damaged", { value: {} });
+      for (const text of damaged) {
+        revision = await tested.store.save("flip/damaged", text, { revision });
+        await assert.rejects(documents.read("flip/damaged"), DocumentDamaged, text.toString());
+      }
+    });
+
+    it("writes over what is damaged where that is wanted, and over nothing else", async () => {
+      const instead = { count: -1 };
+      const torn = await tested.store.save(key, Buffer.from("torn"), { absent: true });
+      const found = await documents.readOver<Counter>(key, instead);
+      assert.equal(found?.value, instead);
+      assert.equal(found?.revision, torn);
+      await theirs.update<Counter>(key, () => ({ count: 7 }), instead);
+      assert.equal((await documents.read<Counter>(key))?.value.count, 7);
+      assert.equal((await documents.readOver<Counter>(key, instead))?.value.count, 7);
+      const late = documents.replace(found as Document<Counter>, { value: { count: 8 } });
+      await assert.rejects(late, DocumentChanged);
     });
 
     it("fails like any precondition for a document that was removed", async () => {

@@ -29,6 +29,8 @@ export async function getManifest(exchange: Exchange, reference: string): Promis
   const { registry, request, response } = exchange;
   const { digest, link } = await wanted(exchange, parseReference(reference));
   const bytes = request.method === "GET" ? await registry.manifests.bytes(digest) : undefined;
+  // Whoever asks first and is told that it is here does not push it.
+  if (bytes === undefined) await registry.blobs.open(digest);
   await sendContent(request, response, {
     size: link.size,
     etag: `"${digest}"`,
