@@ -6,6 +6,7 @@
 const gatherBytes = 512 * 1024;
 const kept = 8;
 const free: Buffer[] = [];
+const nothing = Buffer.alloc(0);
 
 /** Yields full buffers and a last, shorter one. A chunk is valid only until the next is asked for. */
 export async function* gather(body: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
@@ -38,4 +39,19 @@ export async function* prepend(head: Buffer, rest: AsyncGenerator<Buffer>): Asyn
   } finally {
     await rest.return(undefined); // also when the reader stops at the head
   }
+}
+
+/** A stream whose beginning is here. End `rest` when done with it. */
+export interface Arriving {
+  /** Valid until `rest` is read. When it is shorter than `headBytes`, it is all there is. */
+  readonly head: Buffer;
+  readonly rest: AsyncGenerator<Buffer>;
+}
+
+export const headBytes = gatherBytes;
+
+export async function arriving(body: AsyncIterable<Uint8Array>): Promise<Arriving> {
+  const rest = gather(body);
+  const first = await rest.next();
+  return { head: first.done ? nothing : first.value, rest };
 }

@@ -10,7 +10,7 @@ import { SizeMismatch } from "../oci/registry-error.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { Segment } from "./blob-record.ts";
 import { ContentHash } from "./content-hash.ts";
-import { gather, prepend } from "./gather.ts";
+import { type Arriving, prepend } from "./gather.ts";
 import { layout } from "./layout.ts";
 import { RunningHashes } from "./running-hashes.ts";
 import { segmentsToMerge } from "./segment-merge.ts";
@@ -51,16 +51,33 @@ export class UploadSegments {
   /**
    * Writes the chunk behind what the session has.
    *
+   * @param body of the chunk
    * @throws {SizeMismatch} when it has another length than announced; nothing is kept of it
    * @throws {UploadInvalid} when the session has too many segments already
    */
-  async extend(session: string, document: OpenDocument, chunk: Chunk): Promise<Extended> {
-    const chunks = gather(chunk.body);
-    try {
-      return await this.#extendBy(session, document, chunk, chunks);
-    } finally {
-      await chunks.return(undefined);
+  async extend(
+    session: string,
+    document: OpenDocument,
+    { length }: Chunk,
+    { head, rest }: Arriving,
+  ): Promise<Extended> {
+    const { value, content } = document;
+    if (head.byteLength === 0) {
+      expectLength(length, 0);
+      const digest = value.digest ?? (await this.rehash(document, value.algorithm)).digest();
+      return { document, state: value, digest, added: [], merged: [] };
     }
+    const merged = segmentsToMerge(value.segments, length ?? head.byteLength);
+    const hash =
+      this.#hashes.take(session, value.offset) ?? (await this.rehash(document, value.algorithm));
+    const added = await this.#write(session, hash, {
+      before: this.#read({ content, segments: merged }),
+      chunks: prepend(head, rest),
+      check: () => expectLength(length, hash.size - value.offset),
+    });
+    const left = value.segments.slice(0, value.segments.length - merged.length);
+    const state = { ...value, segments: [...left, added], offset: hash.size };
+    return { document, state, digest: hash.digest(), hash, added: [added], merged };
   }
 
   /** Lets the next request of the session in this process go on without reading anything again. */
@@ -69,37 +86,13 @@ export class UploadSegments {
   }
 
   /** Reads what another process hashed, or what the client wants by another algorithm. */
-  async rehash(segments: readonly Segment[], algorithm: DigestAlgorithm): Promise<ContentHash> {
+  async rehash(
+    { content, value: { segments } }: Pick<OpenDocument, "content" | "value">,
+    algorithm: DigestAlgorithm,
+  ): Promise<ContentHash> {
     const hash = new ContentHash(algorithm);
-    for await (const piece of this.#read(segments)) hash.update(piece);
+    for await (const piece of this.#read({ content, segments })) hash.update(piece);
     return hash;
-  }
-
-  async #extendBy(
-    session: string,
-    document: OpenDocument,
-    { length }: Chunk,
-    chunks: AsyncGenerator<Buffer>,
-  ): Promise<Extended> {
-    const { value } = document;
-    const first = await chunks.next();
-    if (first.done) {
-      expectLength(length, 0);
-      const digest = value.digest ?? (await this.rehash(value.segments, value.algorithm)).digest();
-      return { document, state: value, digest, added: [], merged: [] };
-    }
-    const merged = segmentsToMerge(value.segments, length ?? first.value.byteLength);
-    const hash =
-      this.#hashes.take(session, value.offset) ??
-      (await this.rehash(value.segments, value.algorithm));
-    const added = await this.#write(session, hash, {
-      before: this.#read(merged),
-      chunks: prepend(first.value, chunks),
-      check: () => expectLength(length, hash.size - value.offset),
-    });
-    const left = value.segments.slice(0, value.segments.length - merged.length);
-    const state = { ...value, segments: [...left, added], offset: hash.size };
-    return { document, state, digest: hash.digest(), hash, added: [added], merged };
   }
 
   async #write(session: string, hash: ContentHash, body: DataToWrite): Promise<Segment> {
@@ -107,11 +100,19 @@ export class UploadSegments {
     return { key, size: await writeData(this.#store, key, hash, body) };
   }
 
-  async *#read(segments: readonly Segment[]): AsyncGenerator<Buffer> {
+  async *#read({ content, segments }: StoredBytes): AsyncGenerator<Buffer> {
+    if (content.byteLength > 0) yield content;
     for (const { key } of segments) yield* await this.#store.read(key);
   }
 }
 
-function expectLength(length: number | undefined, actual: number): void {
+/** A session's bytes stand in its document while they are few; those of its segments come behind. */
+interface StoredBytes {
+  readonly content: Buffer;
+  readonly segments: readonly Segment[];
+}
+
+/** @throws {SizeMismatch} */
+export function expectLength(length: number | undefined, actual: number): void {
   if (length !== undefined && length !== actual) throw new SizeMismatch(length, actual);
 }

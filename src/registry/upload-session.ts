@@ -6,10 +6,11 @@
  *            └──────────────────┘ cancelled or expired
  * ```
  *
- * A session is created with its first byte and lists the segments that its requests wrote, each
- * under a key of its own, so a stalled request can never write into committed bytes.
+ * A session is created with its first byte. It holds the bytes of a small upload itself, else it
+ * lists the segments that its requests wrote, each under a key of its own, so a stalled request can
+ * never write into committed bytes.
  */
-import type { Digest, DigestAlgorithm } from "../oci/digest.ts";
+import { type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
 import { type Document, DocumentChanged, type Documents } from "../storage/document.ts";
 import type { Segment } from "./blob-record.ts";
@@ -20,8 +21,9 @@ export interface OpenSession {
   readonly state: "open";
   readonly repository: RepositoryName;
   readonly algorithm: DigestAlgorithm;
+  /** Empty while the bytes are few: then they are the document's raw content. */
   readonly segments: readonly Segment[];
-  /** Bytes in all segments. */
+  /** Bytes of the upload so far. */
   readonly offset: number;
   /** Of the bytes before `offset`: lets any instance finish without reading them. */
   readonly digest?: Digest;
@@ -64,16 +66,26 @@ export class SessionDocuments {
   /**
    * Makes the session before any byte goes to a key that carries its name.
    *
+   * @param small all bytes of its first request, when they are few
    * @throws {RangeUnsatisfiable | UploadUnknown} when another request of the session was first
    */
   async create(
     session: string,
     repository: RepositoryName,
     algorithm: DigestAlgorithm,
+    small?: Buffer,
   ): Promise<OpenDocument> {
-    const value: OpenSession = { state: "open", repository, algorithm, segments: [], offset: 0 };
+    const content = small ?? Buffer.alloc(0);
+    const value: OpenSession = {
+      state: "open",
+      repository,
+      algorithm,
+      segments: [],
+      offset: content.byteLength,
+      ...(small && { digest: digestOf(small, algorithm) }),
+    };
     return this.#write(() =>
-      this.#documents.create<UploadSession>(layout.session(session), { value }),
+      this.#documents.create<UploadSession>(layout.session(session), { value, content }),
     ) as Promise<OpenDocument>;
   }
 

@@ -10,12 +10,13 @@ import type { RepositoryName } from "../oci/reference.ts";
 import { DigestMismatch } from "../oci/registry-error.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { ObjectNotFound, StoreFull } from "../storage/store-error.ts";
-import { isPresent, type RecordDocument, type Segment } from "./blob-record.ts";
+import { inlineLimit, isPresent, type RecordDocument, type Segment } from "./blob-record.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { EndedSessions } from "./ended-sessions.ts";
+import { type Arriving, arriving } from "./gather.ts";
 import { RangeUnsatisfiable, UploadInvalid, UploadUnknown } from "./registry-errors.ts";
 import type { UploadTicket, UploadTickets } from "./upload-id.ts";
-import { type Chunk, type Extended, UploadSegments } from "./upload-segments.ts";
+import { type Chunk, type Extended, expectLength, UploadSegments } from "./upload-segments.ts";
 import type { OpenDocument, SessionDocuments } from "./upload-session.ts";
 
 interface Checked {
@@ -23,6 +24,8 @@ interface Checked {
   readonly fence: RecordDocument | undefined;
   readonly here: boolean;
 }
+
+const nothing = Buffer.alloc(0);
 
 export class Uploads {
   readonly #blobs: BlobStore;
@@ -66,14 +69,19 @@ export class Uploads {
     const ticket = await this.#going(repository, id);
     const open = await this.#sessions.readOpen(ticket.session);
     expectStart(chunk, open?.value.offset ?? 0);
-    const document =
-      open ?? (await this.#sessions.create(ticket.session, repository, ticket.algorithm));
-    const extended = await this.#asOf(document, () =>
-      this.#segments.extend(ticket.session, document, chunk),
-    );
-    await this.#advance(extended, { ...extended.state, digest: extended.digest });
-    this.#segments.keep(ticket.session, extended);
-    return extended.state.offset;
+    const body = await arriving(chunk.body);
+    try {
+      const { session, algorithm } = ticket;
+      if (open === undefined && body.head.byteLength <= inlineLimit) {
+        expectLength(chunk.length, body.head.byteLength);
+        const small = Buffer.from(body.head);
+        return (await this.#sessions.create(session, repository, algorithm, small)).value.offset;
+      }
+      const document = open ?? (await this.#sessions.create(session, repository, algorithm));
+      return await this.#append(session, document, chunk, body);
+    } finally {
+      await body.rest.return(undefined);
+    }
   }
 
   /**
@@ -92,13 +100,16 @@ export class Uploads {
     const open = await this.#sessions.readOpen(ticket.session);
     expectStart(chunk, open?.value.offset ?? 0);
     if (open === undefined) return this.#pushWhole(ticket, digest, chunk);
-
-    const extended = await this.#asOf(open, () =>
-      this.#segments.extend(ticket.session, open, chunk),
-    );
-    const { fence, here } = await this.#check(extended, digest);
-    if (here) await this.#drop(extended);
-    else await this.#publish(ticket, extended, digest, fence);
+    const body = await arriving(chunk.body);
+    try {
+      const extended = await this.#extend(ticket.session, open, chunk, body);
+      if (extended.state.segments.length === 0) return await this.#pushSmall(open, digest);
+      const { fence, here } = await this.#check(extended, digest);
+      if (here) await this.#drop(extended);
+      else await this.#publish(ticket, extended, digest, fence);
+    } finally {
+      await body.rest.return(undefined);
+    }
   }
 
   /** @throws {UploadUnknown} */
@@ -119,6 +130,34 @@ export class Uploads {
   async #pushWhole({ session }: UploadTicket, digest: Digest, chunk: Chunk): Promise<void> {
     await this.#blobs.push(digest, chunk.body, chunk.length);
     this.#ended.add(session);
+  }
+
+  async #append(
+    session: string,
+    document: OpenDocument,
+    chunk: Chunk,
+    body: Arriving,
+  ): Promise<number> {
+    const extended = await this.#extend(session, document, chunk, body);
+    await this.#advance(extended, { ...extended.state, digest: extended.digest });
+    this.#segments.keep(session, extended);
+    return extended.state.offset;
+  }
+
+  #extend(
+    session: string,
+    document: OpenDocument,
+    chunk: Chunk,
+    body: Arriving,
+  ): Promise<Extended> {
+    return this.#asOf(document, () => this.#segments.extend(session, document, chunk, body));
+  }
+
+  /** All bytes stand in the session's document: an ordinary push, too, and no data to take over. */
+  async #pushSmall(document: OpenDocument, digest: Digest): Promise<void> {
+    await this.#blobs.pushBytes(digest, document.content);
+    // A request at the same time may have ended the session, or gone on with it; the blob is here.
+    await this.#sessions.advance(document, { state: "closed" }).catch(unlessMoved);
   }
 
   /** Bytes of a session are missed only when it went on or ended meanwhile: then that is the answer. */
@@ -150,7 +189,7 @@ export class Uploads {
     const { state, digest: known, added, document } = extended;
     try {
       const algorithm = algorithmOf(digest);
-      const rehash = () => this.#segments.rehash(state.segments, algorithm);
+      const rehash = () => this.#segments.rehash({ value: state, content: nothing }, algorithm);
       const actual =
         algorithm === state.algorithm ? known : (await this.#asOf(document, rehash)).digest();
       if (actual !== digest) throw new DigestMismatch(digest, actual);
@@ -185,6 +224,10 @@ export class Uploads {
   async #withdraw(segments: readonly Segment[]): Promise<void> {
     await this.#blobs.discard(segments).catch(() => undefined);
   }
+}
+
+function unlessMoved(error: unknown): void {
+  if (!(error instanceof RangeUnsatisfiable || error instanceof UploadUnknown)) throw error;
 }
 
 /** Whether a failed write of a session is known not to have happened, and never to happen later. */
