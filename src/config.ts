@@ -13,9 +13,16 @@ import { type Environment, readEnvironment } from "./config/environment.ts";
 import { helpText, printValues } from "./config/print.ts";
 import type { Problem } from "./config/schema.ts";
 import type { Value } from "./config/sources.ts";
+import { withStoragePlace } from "./config/storage-place.ts";
 
 export type { ListenAddress } from "./config/address.ts";
-export { type Config, certificateNamesFor, type LogLevel, withPort } from "./config/config.ts";
+export {
+  type BucketConfig,
+  type Config,
+  certificateNamesFor,
+  type LogLevel,
+  withPort,
+} from "./config/config.ts";
 export { optionTable } from "./config/print.ts";
 export type { Problem } from "./config/schema.ts";
 
@@ -46,14 +53,14 @@ export function readInvocation(argv: readonly string[], environment: Environment
   if (requests.has("version")) return { action: "print", text: `${productVersion()}\n` };
   if (problems.length > 0) throw new ConfigInvalid(problems);
   if (requests.has("print-config")) return { action: "print", text: printValues(values) };
-  return { action: "serve", config: toConfig(values) };
+  return { action: "serve", config: toConfig(values, environment) };
 }
 
 /** `readInvocation` where only the configuration is of interest. @throws {ConfigInvalid} */
 export function loadConfig(argv: readonly string[], environment: Environment): Config {
   const { values, problems } = readAll(argv, environment);
   if (problems.length > 0) throw new ConfigInvalid(problems);
-  return toConfig(values);
+  return toConfig(values, environment);
 }
 
 /** As `package.json` states it. */
@@ -78,8 +85,10 @@ function readAll(argv: readonly string[], environment: Environment): Reading {
     variables,
     flags,
   ];
-  const set = new Map(sources.flatMap(({ values }) => [...values]));
-  const problems = sources.flatMap((source) => source.problems);
+  const { values: set, problems: places } = withStoragePlace(
+    new Map(sources.flatMap(({ values }) => [...values])),
+  );
+  const problems = [...sources.flatMap((source) => source.problems), ...places];
   return {
     requests: flags.requests,
     values: withDefaults(set),

@@ -28,6 +28,15 @@ function problems(argv: readonly string[], environment: Environment = {}): strin
   return [];
 }
 
+/** What an option makes no sense without. */
+function companions(pointer: string, certificate: string): Environment {
+  if (/^\/tls\/(?:cert|key|ca)$/.test(pointer)) {
+    return { DCOS_REGISTRY_TLS_CERT: certificate, DCOS_REGISTRY_TLS_KEY: certificate };
+  }
+  if (pointer === "/s3/bucket" || !pointer.startsWith("/s3/")) return {};
+  return { DCOS_REGISTRY_S3_BUCKET: "bucket" };
+}
+
 describe("configuration", () => {
   let directory: string;
   const file = async (name: string, content: unknown) => {
@@ -44,6 +53,9 @@ describe("configuration", () => {
     assert.deepEqual(loadConfig([], { PATH: "/bin", DCOS_REGISTRY_URL: "https://x" }), {
       listen: { host: "127.0.0.1", port: 8443 },
       storage: path.resolve("data"),
+      adoptStorage: false,
+      instances: 1,
+      outgoing: { environment: {} },
       serviceName: "dcos-registry",
       publicUrl: "https://127.0.0.1:8443",
       imageHost: "127.0.0.1:8443",
@@ -103,7 +115,10 @@ describe("configuration", () => {
     const certificate = await file("any.pem", "x");
     const samples: Record<string, string> = {
       address: "0.0.0.0:1",
-      directory,
+      storage: directory,
+      "s3-bucket": "bucket",
+      "s3-path": "a/b",
+      "s3-endpoint": "https://s3.example:9000",
       file: certificate,
       "https-url": "https://a.example/b/",
       "image-host": "a.example:1",
@@ -114,9 +129,7 @@ describe("configuration", () => {
       const value = samples[String(schema["format"])] ?? schema["default"];
       const names = pointer.slice(1).split("/");
       const document = names.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
-      const pair = /^\/tls\/(?:cert|key|ca)$/.test(pointer)
-        ? { DCOS_REGISTRY_TLS_CERT: certificate, DCOS_REGISTRY_TLS_KEY: certificate }
-        : {};
+      const pair = companions(pointer, certificate);
       const config = await file("one.json", document as object);
       const ways: [string[], Environment][] = [
         [[`--config=${config}`], pair],
@@ -169,6 +182,32 @@ describe("configuration", () => {
     );
   });
 
+  it("takes a bucket as options or as one URL, beside a directory of this machine", () => {
+    const usual = { region: "us-east-1", profile: "default", unsafeSingleWriter: false };
+    const bucket = { bucket: "images", path: "a/b", ...usual };
+    const endpoint = "http://127.0.0.1:9000";
+    const flags = ["--s3-bucket=images", "--s3-path=/a/b/", `--s3-endpoint=${endpoint}`];
+    const read = loadConfig([...flags, "--storage=here"], {});
+    assert.deepEqual(read.s3, { ...bucket, endpoint, forcePathStyle: true });
+    assert.equal(read.storage, path.resolve("here"));
+    const short = loadConfig(["--storage", "s3://images/a/b"], {});
+    assert.deepEqual(short.s3, { ...bucket, forcePathStyle: false });
+    assert.equal(short.storage, path.resolve("data"));
+    assert.deepEqual(problems(["--storage=s3://images", "--s3-path=a"]), [
+      "--storage s3://… says what --s3-path says",
+    ]);
+    assert.deepEqual(problems(["--s3-endpoint=http://a", "--service-instances=2"]), [
+      "--s3-endpoint needs --s3-bucket beside it",
+      "--service-instances needs --s3-bucket beside it",
+    ]);
+  });
+
+  it("keeps of the environment what outgoing connections need", () => {
+    const environment = { https_proxy: "http://proxy:1", NO_PROXY: "a", HOME: "/root" };
+    const { outgoing } = loadConfig([], environment);
+    assert.deepEqual(outgoing, { environment: { https_proxy: "http://proxy:1", NO_PROXY: "a" } });
+  });
+
   it("says what a value should be like", () => {
     const cases: [string[], RegExp][] = [
       [["--listen", "8443"], /^--listen: must be HOST:PORT, for example/],
@@ -178,7 +217,7 @@ describe("configuration", () => {
       [["--public-url", "https://a/?x"], /without user, query/],
       [["--image-host", "a b"], /^--image-host: must be HOST or HOST:PORT/],
       [["--image-host", "plain"], /must be HOST or HOST:PORT/],
-      [["--storage", "s3://bucket/path"], /^--storage: must be a directory of this machine$/],
+      [["--storage", "s4://bucket/path"], /^--storage: must be a directory of this machine or s3:/],
       [["--storage="], /^--storage: must not be empty$/],
       [["--service-name", "Up"], /^--service-name: must be a Marathon app id/],
       [["--workers", "2.5"], /^--workers: must be a whole number$/],

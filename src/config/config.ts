@@ -3,14 +3,28 @@ import { isIPv6 } from "node:net";
 import { l4lbName } from "../cluster/l4lb-name.ts";
 import { isWildcard, type ListenAddress, parseAddress } from "./address.ts";
 import { listenNames } from "./effective.ts";
+import type { Environment } from "./environment.ts";
 import type { Value } from "./sources.ts";
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
 export interface Config {
   readonly listen: ListenAddress;
-  /** Absolute directory. */
+  /** Absolute directory: of everything, or with a bucket of what belongs to this machine alone. */
   readonly storage: string;
+  /** The bucket that keeps everything else. */
+  readonly s3?: BucketConfig;
+  /** Take over storage of a service of another name. */
+  readonly adoptStorage: boolean;
+  /** Servers that share the storage, this one included. */
+  readonly instances: number;
+  /** For connections that the server makes. */
+  readonly outgoing: {
+    /** Absolute name of a file with further roots. */
+    readonly ca?: string;
+    /** The variables that name proxies and roots; they may hold passwords. */
+    readonly environment: Environment;
+  };
   /** Without a leading slash; also the `service` of token challenges. */
   readonly serviceName: string;
   /** `https://…` without a trailing slash. */
@@ -42,8 +56,26 @@ export interface Config {
   readonly upload: { readonly expiryHours: number };
 }
 
-/** `values` are valid and complete: the schema and the defaults have seen to it. */
-export function toConfig(values: ReadonlyMap<string, Value>): Config {
+export interface BucketConfig {
+  readonly bucket: string;
+  /** Without slashes at its ends; empty for the whole bucket. */
+  readonly path: string;
+  readonly endpoint?: string;
+  readonly region: string;
+  /** Absolute name of a file; undefined lets the AWS client look around. */
+  readonly credentialsFile?: string;
+  readonly profile: string;
+  readonly forcePathStyle: boolean;
+  /** Somebody sees to it that one instance alone writes. */
+  readonly unsafeSingleWriter: boolean;
+}
+
+/**
+ * `values` are valid and complete: the schema and the defaults have seen to it.
+ *
+ * @param environment of which only what outgoing connections need is kept
+ */
+export function toConfig(values: ReadonlyMap<string, Value>, environment: Environment): Config {
   const text = (pointer: string) => values.get(pointer) as string;
   const number = (pointer: string) => values.get(pointer) as number;
   const optional = <Key extends string>(key: Key, pointer: string) =>
@@ -52,6 +84,10 @@ export function toConfig(values: ReadonlyMap<string, Value>): Config {
   return freeze({
     listen: parseAddress(text("/listen")) as ListenAddress,
     storage: text("/storage"),
+    ...(values.has("/s3/bucket") && { s3: toBucket(values) }),
+    adoptStorage: values.get("/adopt-storage") === true,
+    instances: number("/service/instances"),
+    outgoing: { ...optional("ca", "/ca"), environment: outgoingVariables(environment) },
     serviceName: text("/service/name").replace(/^\//, ""),
     publicUrl: text("/public-url").replace(/\/+$/, ""),
     imageHost: text("/image-host"),
@@ -74,6 +110,33 @@ export function toConfig(values: ReadonlyMap<string, Value>): Config {
     packages: { retainDays: number("/packages/retain-days") },
     upload: { expiryHours: number("/upload/expiry-hours") },
   });
+}
+
+function toBucket(values: ReadonlyMap<string, Value>): BucketConfig {
+  const text = (pointer: string) => values.get(pointer) as string;
+  const endpoint = values.has("/s3/endpoint") && { endpoint: text("/s3/endpoint") };
+  const file = values.has("/s3/credentials-file") && {
+    credentialsFile: text("/s3/credentials-file"),
+  };
+  return {
+    bucket: text("/s3/bucket"),
+    path: trimmed(text("/s3/path") ?? ""),
+    ...endpoint,
+    region: text("/s3/region"),
+    ...file,
+    profile: text("/s3/credential-profile-name"),
+    forcePathStyle: endpoint !== false && values.get("/s3/force-path-style") === true,
+    unsafeSingleWriter: text("/s3/coordination") === "unsafe-single-writer",
+  };
+}
+
+function trimmed(path: string): string {
+  return path.replace(/^\/+|\/+$/g, "");
+}
+
+function outgoingVariables(environment: Environment): Environment {
+  const known = /^(?:(?:https?|no)_proxy|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/i;
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => known.test(name)));
 }
 
 /**

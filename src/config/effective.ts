@@ -19,8 +19,8 @@ export function withDefaults(set: Values): Values {
   for (const { pointer, schema } of options) {
     const value = schema["default"] as Value | undefined;
     if (value === undefined || values.has(pointer)) continue;
-    const isDirectory = schema["format"] === "directory";
-    values.set(pointer, isDirectory ? path.resolve(String(value)) : value);
+    const isPlace = schema["format"] === "storage";
+    values.set(pointer, isPlace ? path.resolve(String(value)) : value);
   }
   const { publicUrl, imageHost } = names(set, values);
   return values.set("/public-url", publicUrl).set("/image-host", imageHost);
@@ -67,6 +67,10 @@ export function conflicts(set: Values): Problem[] {
   needs("/tls/cert", "/tls/key");
   needs("/tls/key", "/tls/cert");
   needs("/tls/ca", "/tls/cert");
+  for (const option of ["path", "endpoint", "credentials-file"]) {
+    needs(`/s3/${option}`, "/s3/bucket");
+  }
+  if (Number(set.get("/service/instances") ?? 1) > 1) needs("/service/instances", "/s3/bucket");
   const metrics = set.get("/metrics/listen");
   if (metrics !== undefined && metrics === set.get("/listen") && !/:0$/.test(String(metrics))) {
     const message = "--metrics-listen must not be the address of --listen";

@@ -44,10 +44,70 @@ export const options: readonly Option[] = [
   },
   {
     pointer: "/storage",
-    schema: { type: "string", minLength: 1, format: "directory", default: "./data" },
+    schema: { type: "string", minLength: 1, format: "storage", default: "./data" },
     value: "DIRECTORY",
-    summary: "where everything is kept",
-    catalog: "registry.mount-volume, registry.s3.bucket, registry.s3.path",
+    summary:
+      "where everything is kept; with a bucket, what belongs to this machine alone; s3://BUCKET/PATH stands for the options of the bucket",
+    catalog: "registry.mount-volume",
+  },
+  {
+    pointer: "/adopt-storage",
+    schema: { type: "boolean", default: false },
+    summary: "take over storage that a service of another name has used",
+    catalog: "",
+  },
+  {
+    pointer: "/s3/bucket",
+    schema: { type: "string", format: "s3-bucket" },
+    value: "NAME",
+    summary: "bucket of an S3-compatible store that keeps everything, for one or more instances",
+    otherwise: "everything is kept in the directory",
+  },
+  {
+    pointer: "/s3/path",
+    schema: { type: "string", format: "s3-path" },
+    value: "PATH",
+    summary: "where in the bucket; a place of its own for each service",
+    otherwise: "the whole bucket",
+  },
+  {
+    pointer: "/s3/endpoint",
+    schema: { type: "string", format: "s3-endpoint" },
+    value: "URL",
+    summary: "where the store answers",
+    otherwise: "Amazon's",
+  },
+  {
+    pointer: "/s3/region",
+    schema: { type: "string", minLength: 1, default: "us-east-1" },
+    value: "NAME",
+    summary: "region of the bucket",
+  },
+  {
+    pointer: "/s3/credentials-file",
+    schema: file,
+    value: "FILE",
+    summary: "access keys, as AWS tools keep them; read again when it changes",
+    otherwise: "AWS variables, web identity, container or instance metadata",
+    catalog: "registry.s3.credential-secret-path",
+  },
+  {
+    pointer: "/s3/credential-profile-name",
+    schema: { type: "string", minLength: 1, default: "default" },
+    value: "NAME",
+    summary: "the profile in that file",
+  },
+  {
+    pointer: "/s3/force-path-style",
+    schema: { type: "boolean", default: true },
+    summary: "at an endpoint that is set: the bucket stands in the path, not in the host name",
+  },
+  {
+    pointer: "/s3/coordination",
+    schema: { type: "string", enum: ["auto", "unsafe-single-writer"], default: "auto" },
+    value: "MODE",
+    summary:
+      "auto, or unsafe-single-writer: you see to it that one instance alone writes to a store that cannot arbitrate",
   },
   {
     pointer: "/service/name",
@@ -55,6 +115,13 @@ export const options: readonly Option[] = [
     value: "NAME",
     summary: "name of the service in DC/OS; setting it makes its load-balanced name the public one",
     catalog: "service.name",
+  },
+  {
+    pointer: "/service/instances",
+    schema: { type: "integer", minimum: 1, maximum: 1000, default: 1 },
+    value: "N",
+    summary: "how many instances there are; more than one needs a bucket that can arbitrate",
+    catalog: "service.instances",
   },
   {
     pointer: "/public-url",
@@ -91,6 +158,13 @@ export const options: readonly Option[] = [
     value: "FILE",
     summary: "intermediate certificates to serve behind the certificate, PEM",
     catalog: "registry.tls.ca-secret-path",
+  },
+  {
+    pointer: "/ca",
+    schema: file,
+    value: "FILE",
+    summary: "further roots for connections that the server makes, such as to the bucket, PEM",
+    catalog: "",
   },
   {
     pointer: "/htpasswd",

@@ -8,6 +8,13 @@ import { parseImageReference } from "../oci/reference.ts";
 import { parseAddress } from "./address.ts";
 import { nearest } from "./nearest.ts";
 import { flagOf, type Option, options } from "./options.ts";
+import {
+  isBucket,
+  isBucketPath,
+  isDirectory,
+  isEndpoint,
+  parseStorageUrl,
+} from "./storage-place.ts";
 
 /** One thing that is wrong; `pointer` is the place in the configuration file's shape. */
 export interface Problem {
@@ -25,9 +32,18 @@ const formats: Readonly<Record<string, Format>> = {
     accepts: (text) => parseAddress(text) !== undefined,
     wanted: "must be HOST:PORT, for example 127.0.0.1:8443, [::1]:8443 or 0.0.0.0:443",
   },
-  directory: {
-    accepts: (text) => !/^[a-z0-9+.-]+:\/\//i.test(text) && !text.includes("\0"),
-    wanted: "must be a directory of this machine",
+  storage: {
+    accepts: (text) => isDirectory(text) || parseStorageUrl(text) !== undefined,
+    wanted: "must be a directory of this machine or s3://BUCKET/PATH",
+  },
+  "s3-bucket": { accepts: isBucket, wanted: "must be the name of a bucket" },
+  "s3-path": {
+    accepts: isBucketPath,
+    wanted: "must be names of letters, digits and !_.=+,@- with / between them",
+  },
+  "s3-endpoint": {
+    accepts: isEndpoint,
+    wanted: "must be http:// or https:// with a host, without user, path and query",
   },
   file: { accepts: (text) => !text.includes("\0"), wanted: "must be a file of this machine" },
   "https-url": {

@@ -7,6 +7,7 @@
 import path from "node:path";
 import { isSwitch, type Option, options } from "./options.ts";
 import { type Problem, problemsOf } from "./schema.ts";
+import { isDirectory } from "./storage-place.ts";
 
 export type Value = string | number | boolean;
 
@@ -31,13 +32,14 @@ export function check(
   for (const option of options) {
     const value = valueAt(document, option.pointer);
     if (value === undefined || wrong.has(option.pointer)) continue;
-    values.set(option.pointer, isPath(option) ? path.resolve(base, String(value)) : value);
+    values.set(option.pointer, isPath(option, value) ? path.resolve(base, String(value)) : value);
   }
   return { values, problems };
 }
 
-function isPath({ schema }: Option): boolean {
-  return schema["format"] === "file" || schema["format"] === "directory";
+function isPath({ schema }: Option, value: Value): boolean {
+  if (schema["format"] === "storage") return isDirectory(String(value));
+  return schema["format"] === "file";
 }
 
 function valueAt(document: Record<string, unknown>, pointer: string): Value | undefined {

@@ -16,6 +16,8 @@
  * catalog                                 document  packages in this registry
  * key/signing                             document  keys for tokens and upload sessions
  * migration/out, migration/in             document  this storage is being moved, or was: whither, whence
+ * format                                  document  what this store holds, and whose it is
+ * instance/<random>                       document  sign of life, where the store cannot arbitrate
  * ```
  *
  * In keys the `/` of a repository name is written `!`, so that one repository is one segment and a
@@ -56,6 +58,8 @@ export const layout = {
   signingKeys: "key/signing",
   movingOut: "migration/out",
   movingIn: "migration/in",
+  format: "format",
+  instances: "instance/",
 } as const;
 
 /**

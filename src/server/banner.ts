@@ -1,6 +1,7 @@
 /** What a person sees when the server starts: where it is, whom to trust, what to do first. */
 import path from "node:path";
 import type { Config } from "../config.ts";
+import { nameOf } from "./bucket.ts";
 
 export interface Served {
   readonly config: Config;
@@ -16,7 +17,7 @@ export function banner({ config, developmentCa, identified }: Served): string {
   const addressed = ca ? ` --url ${url} --ca ${ca}` : ` --url ${url}`;
   return [
     `Listening on ${url}`,
-    `Packages and images are kept in ${path.relative(process.cwd(), config.storage) || "."}`,
+    `Packages and images are kept in ${placeOf(config)}`,
     ...(ca ? [`Clients trust this server by the CA certificate ${ca} (see certs/README.md)`] : []),
     identified
       ? "Writes need a login; reads are open"
@@ -30,4 +31,8 @@ export function banner({ config, developmentCa, identified }: Served): string {
     .filter((line) => line !== "")
     .map((line) => `${line}\n`)
     .join("");
+}
+
+function placeOf({ s3, storage }: Config): string {
+  return s3 ? nameOf(s3) : path.relative(process.cwd(), storage) || ".";
 }

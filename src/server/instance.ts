@@ -6,6 +6,7 @@ import { type CertificateSource, provideCertificate } from "./credentials.ts";
 import { HttpsServer } from "./https-server.ts";
 import { collectMetrics, observeRequest } from "./metrics.ts";
 import { createServices } from "./services.ts";
+import type { Storage } from "./storage.ts";
 
 /** Requests in flight get this long to end after SIGTERM. */
 const drainMs = 25_000;
@@ -19,7 +20,11 @@ export interface Instance {
   stop(): Promise<void>;
 }
 
-export async function startInstance(asked: Config, log: Logger): Promise<Instance> {
+export async function startInstance(
+  asked: Config,
+  storage: Storage,
+  log: Logger,
+): Promise<Instance> {
   const running = new AbortController();
   if (asked.metricsListen) collectMetrics();
   try {
@@ -28,6 +33,7 @@ export async function startInstance(asked: Config, log: Logger): Promise<Instanc
     const config = withPort(asked, await server.listen(asked.listen));
     const { listener, identity } = await createServices(
       config,
+      storage,
       () => server.certificateNames(),
       log,
     );

@@ -2,14 +2,11 @@
 import cluster from "node:cluster";
 import type { Logger } from "pino";
 import { type Config, withPort } from "../config.ts";
-import { expectWhole } from "../registry/migration/move-state.ts";
-import { Documents } from "../storage/document.ts";
-import { FilesystemStore } from "../storage/filesystem-store.ts";
-import { lockDirectory } from "../storage/owner-lock.ts";
 import type { Served } from "./banner.ts";
 import { provideCertificate } from "./credentials.ts";
 import { startInstance } from "./instance.ts";
 import { serveMetrics } from "./metrics.ts";
+import { claimStorage, joinStorage, type Storage } from "./storage.ts";
 import { Workers } from "./workers.ts";
 
 type Stop = () => Promise<void>;
@@ -26,13 +23,11 @@ export async function serve(
 ): Promise<void> {
   const ends: Stop[] = [];
   try {
-    const store = await FilesystemStore.open(config.storage);
-    ends.push(await lockDirectory(config.storage));
-    await expectWhole(new Documents(store));
-    await store.sweepStaging();
+    const storage = await claimStorage(config, log);
+    ends.push(() => storage.end());
     const { served, end } = await (config.workers > 1
       ? startWorkers(config, log)
-      : startAlone(config, log));
+      : startAlone(config, storage, log));
     ends.push(end);
     if (config.metricsListen) ends.push(await serveMetrics(config.metricsListen));
     started(served);
@@ -43,18 +38,25 @@ export async function serve(
   }
 }
 
-/** In a worker: the parent has locked the store and tells when to stop. */
+/** In a worker: the parent has claimed the storage and tells when to stop. */
 export async function serveAsWorker(config: Config, log: Logger, stop: AbortSignal): Promise<void> {
-  const instance = await startInstance(config, log);
+  const storage = await joinStorage(config, log);
+  const instance = await startInstance(config, storage, log);
   const { port } = instance.config.listen;
   process.send?.({ ready: true, port, identified: instance.identified });
   await aborted(stop);
   await instance.stop();
+  await storage.end();
   cluster.worker?.disconnect();
 }
 
-async function startAlone(config: Config, log: Logger): Promise<{ served: Served; end: Stop }> {
-  const { certificate, identified, stop, config: actual } = await startInstance(config, log);
+async function startAlone(
+  config: Config,
+  storage: Storage,
+  log: Logger,
+): Promise<{ served: Served; end: Stop }> {
+  const instance = await startInstance(config, storage, log);
+  const { certificate, identified, stop, config: actual } = instance;
   const { developmentCa } = certificate;
   return {
     served: { config: actual, identified, ...(developmentCa && { developmentCa }) },

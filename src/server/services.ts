@@ -7,6 +7,7 @@ import { PackageCatalog } from "../catalog/package-catalog.ts";
 import type { Config } from "../config.ts";
 import { createApp, createListener } from "../http/app.ts";
 import { Challenges } from "../http/challenge.ts";
+import type { HealthCheck } from "../http/health-routes.ts";
 import { createTokenRoute } from "../http/token-routes.ts";
 import { UploadSlots } from "../http/upload-slots.ts";
 import { createV2Handler } from "../http/v2/handler.ts";
@@ -20,14 +21,16 @@ import { StaticTokens } from "../identity/static-tokens.ts";
 import { FreezableStore } from "../registry/migration/freezable-store.ts";
 import { openRegistry } from "../registry/registry.ts";
 import { DiskRoom, diskSpaceOf } from "../storage/disk-room.ts";
-import { FilesystemStore } from "../storage/filesystem-store.ts";
 import { MeasuredStore } from "../storage/measured-store.ts";
-import { StoreWithinRoom } from "../storage/room.ts";
+import { type Room, roomInAll, StoreWithinRoom } from "../storage/room.ts";
 import { openCoherence } from "./coherence.ts";
+import type { Storage } from "./storage.ts";
 import { spaceCheck, writesCheck } from "./storage-health.ts";
 import { exposeDisk, storageMetrics } from "./storage-metrics.ts";
 
 const hourMs = 60 * 60 * 1000;
+/** How old a state may be that another instance has replaced, within the two seconds that are promised. */
+const sharedAgeMs = 1500;
 
 export interface Services {
   readonly listener: RequestListener;
@@ -37,23 +40,19 @@ export interface Services {
 /** @param certificateNames of the certificate in use at the moment of the call */
 export async function createServices(
   config: Config,
+  storage: Storage,
   certificateNames: () => ReadonlySet<string>,
   log: Logger,
 ): Promise<Services> {
-  const disk = new DiskRoom({
-    measure: () => diskSpaceOf(config.storage),
-    ...(config.limits.freeBytes >= 0 && { floor: config.limits.freeBytes }),
-  });
-  exposeDisk(disk);
-  const opened = await FilesystemStore.open(config.storage);
-  const freezable = new FreezableStore(new MeasuredStore(opened, storageMetrics));
-  const store = new StoreWithinRoom(freezable, disk);
+  const { room, checks } = openRoom(config);
+  const freezable = new FreezableStore(new MeasuredStore(storage.store, storageMetrics));
+  const store = new StoreWithinRoom(freezable, room);
   const limits = {
     manifestLimit: config.limits.manifestBytes,
     uploadLifeMs: config.upload.expiryHours * hourMs,
   };
-  // A directory has one server, see owner-lock.ts: nobody else changes it.
-  const registry = openRegistry(store, limits, openCoherence(Number.POSITIVE_INFINITY));
+  const maxAgeMs = storage.shared ? sharedAgeMs : Number.POSITIVE_INFINITY;
+  const registry = openRegistry(store, limits, openCoherence(maxAgeMs));
   const tokens = new RegistryTokens(registry.signingKeys, config.serviceName);
   const identity = await openIdentity(config, tokens, log);
   const challenges = new Challenges({
@@ -71,7 +70,7 @@ export async function createServices(
       total: config.limits.uploads,
       perClient: config.limits.uploadsPerClient,
     }),
-    room: disk,
+    room,
     log,
   });
   const catalog = new PackageCatalog(registry);
@@ -83,12 +82,23 @@ export async function createServices(
     locations,
     openBlob: async (digest, range, signal) => registry.blobs.stream(digest, range, signal),
     guard,
-    room: disk,
+    room,
     bundleLimit: config.limits.bundleBytes,
-    healthChecks: [spaceCheck(disk), writesCheck(freezable)],
+    healthChecks: [storage.check, ...checks, writesCheck(freezable)],
     log,
   });
   return { listener: createListener(app, v2), identity };
+}
+
+/** A bucket has room for whatever comes, as far as anybody can know before it is written. */
+function openRoom({ s3, storage, limits }: Config): { room: Room; checks: HealthCheck[] } {
+  if (s3) return { room: roomInAll([]), checks: [] };
+  const disk = new DiskRoom({
+    measure: () => diskSpaceOf(storage),
+    ...(limits.freeBytes >= 0 && { floor: limits.freeBytes }),
+  });
+  exposeDisk(disk);
+  return { room: disk, checks: [spaceCheck(disk)] };
 }
 
 async function openIdentity(

@@ -3,6 +3,7 @@ import type { HealthCheck } from "../http/health-routes.ts";
 import type { FreezableStore } from "../registry/migration/freezable-store.ts";
 import { isFrozen } from "../registry/migration/move-state.ts";
 import type { DiskRoom, DiskState } from "../storage/disk-room.ts";
+import type { StorageFormat } from "../storage/format.ts";
 
 const messages: Readonly<Record<DiskState["level"], string>> = {
   enough: "There is room for pushes and additions.",
@@ -32,4 +33,28 @@ export function writesCheck(store: FreezableStore): HealthCheck {
       return { healthy: false, message: `Writes are refused: the storage ${state}.` };
     },
   };
+}
+
+/** How writers of the storage are kept apart. */
+export type Coordination =
+  | { readonly kind: "directory" }
+  | { readonly kind: "compare-and-swap" }
+  | { readonly kind: "local-only"; readonly failedStep: string };
+
+/** Told at the start and true until the end. */
+export function coordinationCheck(coordination: Coordination, format: StorageFormat): HealthCheck {
+  const whose = `Format ${format.version}, deployment ${format.deployment}.`;
+  const message = `${coordinationWords(coordination)} ${whose}`;
+  return { name: "storage/coordination", run: async () => ({ healthy: true, message }) };
+}
+
+function coordinationWords(coordination: Coordination): string {
+  switch (coordination.kind) {
+    case "directory":
+      return "directory: one server, which holds its lock.";
+    case "compare-and-swap":
+      return "compare-and-swap: the bucket arbitrates between any number of instances.";
+    case "local-only":
+      return `local-only: one instance, since the bucket cannot arbitrate (${coordination.failedStep}).`;
+  }
 }

@@ -2,6 +2,7 @@
 import { Counter, Histogram } from "prom-client";
 import type { DiskRoom, DiskState } from "../storage/disk-room.ts";
 import type { StoreObserver } from "../storage/measured-store.ts";
+import type { S3Operation } from "../storage/s3/s3-options.ts";
 import { defineGauge } from "./metrics.ts";
 
 const operations = new Histogram({
@@ -27,6 +28,23 @@ export const storageMetrics: StoreObserver = {
   read: (bytes) => bytesRead.inc(bytes),
   written: (bytes) => bytesWritten.inc(bytes),
 };
+
+const s3Requests = new Counter({
+  name: "dcos_registry_s3_requests_total",
+  help: "Requests to the bucket by operation, repetitions included",
+  labelNames: ["operation"],
+});
+
+const s3Retries = new Counter({
+  name: "dcos_registry_s3_retries_total",
+  help: "Requests to the bucket that repeated one without a good answer",
+  labelNames: ["operation"],
+});
+
+export function observeS3({ name: operation, attempts }: S3Operation): void {
+  s3Requests.inc({ operation }, attempts);
+  if (attempts > 1) s3Retries.inc({ operation }, attempts - 1);
+}
 
 /** All workers look at the same disk. */
 export function exposeDisk(room: DiskRoom): void {

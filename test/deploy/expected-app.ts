@@ -162,15 +162,19 @@ function portMappings(name: string, metrics: boolean): object[] {
 }
 
 /** What differs by the wish; defaults of single options are held elsewhere. */
-function serverEnvironment({ storage, name, metrics = true }: Wish): Record<string, string> {
+function serverEnvironment({
+  storage,
+  name,
+  instances,
+  metrics = true,
+}: Wish): Record<string, string> {
   return {
     DCOS_REGISTRY_LISTEN: "0.0.0.0:8443",
     DCOS_REGISTRY_SERVICE_NAME: name,
-    DCOS_REGISTRY_STORAGE: storage === "s3" ? "s3://images/a/b" : "/var/lib/dcos-registry",
+    DCOS_REGISTRY_STORAGE: "/var/lib/dcos-registry",
     DCOS_REGISTRY_METRICS_LISTEN: metrics ? "0.0.0.0:9090" : "",
     ...(storage === "s3" && {
-      DCOS_REGISTRY_S3_ENDPOINT: "https://s3.example:9000",
-      DCOS_REGISTRY_S3_PROFILE: "default",
+      DCOS_REGISTRY_SERVICE_INSTANCES: String(instances),
     }),
   };
 }

@@ -43,7 +43,7 @@ export class StoreConditions implements ConditionalWrites {
         ? { IfNoneMatch: "*" as const }
         : { IfMatch: matching(precondition.revision, this.#style) };
     try {
-      return await put(this.#connection, key, bytes, { condition, once: true });
+      return await put(this.#connection, key, bytes, { condition, way: "once" });
     } catch (error) {
       if (!(error instanceof S3RequestFailed)) throw error;
       if (error.isConflict || (await this.#hasMoved(key, precondition, error))) {
@@ -107,7 +107,7 @@ export class ProcessConditions implements ConditionalWrites {
 
 export interface Put {
   readonly condition?: { readonly IfNoneMatch: "*" } | { readonly IfMatch: string };
-  readonly once?: boolean;
+  readonly way?: "repeating" | "once";
 }
 
 /** @throws {S3RequestFailed} */
@@ -115,7 +115,7 @@ export async function put(
   connection: S3Connection,
   key: string,
   bytes: Uint8Array,
-  { condition, once = false }: Put,
+  { condition, way = "repeating" }: Put,
 ): Promise<Revision> {
   const command = new PutObjectCommand({
     Bucket: connection.bucket,
@@ -124,7 +124,7 @@ export async function put(
     ContentLength: bytes.byteLength,
     ...condition,
   } as ConstructorParameters<typeof PutObjectCommand>[0]);
-  const { ETag } = await connection.send(command, { once });
+  const { ETag } = await connection.send(command, { way });
   const revision = revisionOf(ETag) ?? (await currentRevision(connection, key));
   return revision ?? ("" as Revision);
 }

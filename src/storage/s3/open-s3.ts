@@ -11,18 +11,35 @@ export interface OpenedS3 {
   readonly verdict: Verdict;
 }
 
+/** What is said of a store that nobody will write to. */
+const unwritten: Verdict = { arbitrates: true, etagStyle: "quoted" };
+
 /**
  * A store that cannot arbitrate is opened for one process; whether that will do, the caller knows.
  *
+ * @param probing `none` for who only reads, and may not be allowed to write
  * @throws {StoreUnavailable | StoreFull} when the bucket cannot be reached, read or written
  */
-export async function openS3(options: S3Options, probing: ProbeOptions): Promise<OpenedS3> {
+export async function openS3(
+  options: S3Options,
+  probing: ProbeOptions | "none",
+): Promise<OpenedS3> {
   const connection = new S3Connection(options);
-  const verdict = await probe(connection, probing);
+  const verdict = await tried(connection, probing);
   const conditions = verdict.arbitrates
     ? new StoreConditions(connection, verdict.etagStyle)
     : new ProcessConditions(connection);
   // Stores that arbitrate are consistent in their listings as well; of others nothing is known.
   const store = new S3Store({ connection, conditions, listsEveryKey: verdict.arbitrates });
   return { store, connection, verdict };
+}
+
+async function tried(connection: S3Connection, probing: ProbeOptions | "none"): Promise<Verdict> {
+  if (probing === "none") return unwritten;
+  try {
+    return await probe(connection, probing);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
 }

@@ -153,7 +153,7 @@ class Probing {
       ...condition,
     });
     try {
-      const { ETag } = await this.#connection.send(command, { once: true });
+      const { ETag } = await this.#connection.send(command, { way: "once" });
       const revision = revisionOf(ETag) ?? (await this.#revision(name));
       return { revision };
     } catch (error) {

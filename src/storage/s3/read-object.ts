@@ -88,7 +88,10 @@ class Source {
       ...(range && { Range: `bytes=${range.start}-${range.end}` }),
     });
     try {
-      const { Body, ContentLength } = await this.#connection.send(command, { signal: this.signal });
+      const { Body, ContentLength } = await this.#connection.send(command, {
+        signal: this.signal,
+        way: "streaming",
+      });
       return { body: Body as Readable, size: ContentLength ?? 0 };
     } catch (error) {
       throw error instanceof S3RequestFailed ? this.#explained(error) : error;

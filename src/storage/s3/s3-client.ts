@@ -21,8 +21,8 @@ export interface Sending {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds until the answer of one attempt must have begun; 10 s unless told. */
   readonly timeoutMs?: number;
-  /** For writes that must not be repeated unseen. */
-  readonly once?: boolean;
+  /** `once` for writes that must not be repeated unseen, `streaming` for bodies read at leisure. */
+  readonly way?: "repeating" | "once" | "streaming";
 }
 
 /** A command of the AWS client; `Bucket` and `Key` in it are complete. */
@@ -34,6 +34,9 @@ export type S3Command<
 /** The client would write to the console; whoever is interested observes. */
 const silent = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
 const attempts = 3;
+const requestConnections = 128;
+/** Slow readers of large objects must not keep small requests waiting, so these are others. */
+const streamConnections = 1024;
 const usualTimeoutMs = 10_000;
 
 export class S3Connection {
@@ -42,13 +45,16 @@ export class S3Connection {
   readonly prefix: string;
   readonly #once: S3Client;
   readonly #repeating: S3Client;
-  readonly #handler: HttpHandler;
+  readonly #streaming: S3Client;
+  readonly #handlers: readonly HttpHandler[];
   readonly #observe: NonNullable<S3Options["observe"]>;
 
   constructor(options: S3Options) {
     this.bucket = options.bucket;
     this.prefix = options.path === "" ? "" : `${options.path}/`;
-    this.#handler = new HttpHandler(options.dispatcher);
+    const requests = new HttpHandler(options.connect(requestConnections));
+    const streams = new HttpHandler(options.connect(streamConnections));
+    this.#handlers = [requests, streams];
     this.#observe = options.observe ?? nothing;
     const common = {
       region: options.region,
@@ -56,18 +62,23 @@ export class S3Connection {
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",
       expectContinueHeader: false,
-      requestHandler: this.#handler,
       logger: silent,
       ...(options.endpoint && { endpoint: options.endpoint }),
       ...(options.credentials && { credentials: options.credentials }),
     } as const;
-    this.#once = new S3Client({ ...common, maxAttempts: 1 });
-    this.#repeating = new S3Client({ ...common, maxAttempts: attempts });
+    const requesting = { ...common, requestHandler: requests };
+    this.#once = new S3Client({ ...requesting, maxAttempts: 1 });
+    this.#repeating = new S3Client({ ...requesting, maxAttempts: attempts });
+    this.#streaming = new S3Client({
+      ...common,
+      requestHandler: streams,
+      maxAttempts: attempts,
+    });
   }
 
   /** Answers that have not been read to their end, and requests that have none yet. */
   get open(): number {
-    return this.#handler.open;
+    return this.#handlers.reduce((sum, { open }) => sum + open, 0);
   }
 
   /** @throws {S3RequestFailed} and the reason of an abort by the caller */
@@ -76,7 +87,7 @@ export class S3Connection {
     sending: Sending = {},
   ): Promise<Output> {
     const name = command.constructor.name.replace(/Command$/, "");
-    const { signal, timeoutMs = usualTimeoutMs, once = false } = sending;
+    const { signal, timeoutMs = usualTimeoutMs, way = "repeating" } = sending;
     const begun = performance.now();
     const ended = (made: number, failure?: string): void =>
       this.#observe({
@@ -87,7 +98,7 @@ export class S3Connection {
       });
     try {
       const how = { requestTimeout: timeoutMs, ...(signal && { abortSignal: signal }) };
-      const output = await (once ? this.#once : this.#repeating).send(command, how);
+      const output = await this.#client(way).send(command, how);
       ended(output.$metadata.attempts ?? 1);
       return output;
     } catch (error) {
@@ -96,6 +107,16 @@ export class S3Connection {
       ended(failed.attempts, failed.code);
       throw failed;
     }
+  }
+
+  /** Ends all connections; what is still being read breaks off. */
+  close(): void {
+    for (const client of [this.#once, this.#repeating, this.#streaming]) client.destroy();
+  }
+
+  #client(way: NonNullable<Sending["way"]>): S3Client {
+    if (way === "once") return this.#once;
+    return way === "streaming" ? this.#streaming : this.#repeating;
   }
 }
 

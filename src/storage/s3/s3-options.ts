@@ -13,8 +13,8 @@ export interface S3Options {
   readonly forcePathStyle: boolean;
   /** Undefined lets the AWS client look: variables, web identity, container, instance metadata. */
   readonly credentials?: CredentialsSource;
-  /** Connections, with their proxy and trust. */
-  readonly dispatcher: Dispatcher;
+  /** Opens connections, with their proxy and trust, at most so many at a time. */
+  readonly connect: (connections: number) => Dispatcher;
   /** Told of every operation that has ended. */
   readonly observe?: (operation: S3Operation) => void;
 }
