@@ -14,6 +14,8 @@
  * hidden/<repository>                     document  blobs deleted through this repository
  * package/<2 hex>/<hex>                   document  package record, named by the hash of its content
  * catalog                                 document  packages in this registry
+ * quarantine/<time>.<hex>                 data      what was left of damaged content, for the operator
+ * scrub                                   document  how far the scrub is, and what it has found
  * key/signing                             document  keys for tokens and upload sessions
  * migration/out, migration/in             document  this storage is being moved, or was: whither, whence
  * format                                  document  what this store holds, and whose it is
@@ -53,9 +55,15 @@ export const layout = {
   repositoriesAfter: (last: string): string => `repo/${printable(last).replaceAll("/", "!")}`,
   repository: (repository: RepositoryName): string => `repo/${segment(repository)}`,
   hidden: (repository: RepositoryName): string => `hidden/${segment(repository)}`,
+  packages: "package/",
   package: (digest: Digest): string => `package/${hexOf(digest).slice(0, 2)}/${hexOf(digest)}`,
   catalog: "catalog",
   signingKeys: "key/signing",
+  scrub: "scrub",
+  quarantine: "quarantine/",
+  /** @param time milliseconds since 1970: a listing has them in order */
+  newQuarantined: (digest: Digest, time: number): string =>
+    `quarantine/${String(time).padStart(15, "0")}.${hexOf(digest)}`,
   movingOut: "migration/out",
   movingIn: "migration/in",
   format: "format",
@@ -74,7 +82,7 @@ const cachedWhenPresent = /^(?:rec|link|tag)\/|^catalog$/;
 
 /** The repository that a key directly below `repo/` stands for. */
 export function repositoryOfKey(key: string): RepositoryName {
-  return parseRepositoryName(key.slice(layout.repositories.length).replaceAll("!", "/"));
+  return repositoryOf(key.slice(layout.repositories.length));
 }
 
 /** The blob that a key below `rec/` stands for. */
@@ -104,6 +112,12 @@ export function sessionOfKey(key: string): string {
   return key.slice(key.lastIndexOf("/") + 1);
 }
 
+/** What a key below `link/` links, and where. */
+export function linkOfKey(key: string): { repository: RepositoryName; digest: Digest } {
+  const [, repository = ""] = key.split("/");
+  return { repository: repositoryOf(repository), digest: digestOfKey(key) };
+}
+
 /** The last segment of a `referrer/` or `link/` key. */
 export function digestOfKey(key: string): Digest {
   return parseDigest(key.slice(key.lastIndexOf("/") + 1).replace("-", ":"));
@@ -116,6 +130,10 @@ function fanned(digest: Digest): string {
 
 function flat(digest: Digest): string {
   return digest.replace(":", "-");
+}
+
+function repositoryOf(text: string): RepositoryName {
+  return parseRepositoryName(text.replaceAll("!", "/"));
 }
 
 function segment(repository: RepositoryName): string {
