@@ -63,6 +63,11 @@ export function announcedLength({ headers }: IncomingMessage): number {
   return Number(headers["content-length"] ?? 0);
 }
 
+/** Whether the client went away in the middle of its request: then there is nobody to answer. */
+export function hasLeft(request: IncomingMessage): boolean {
+  return request.destroyed && !request.complete;
+}
+
 function isSmall({ headers }: IncomingMessage): boolean {
   return Number(headers["content-length"] ?? Number.POSITIVE_INFINITY) <= smallBodyBytes;
 }

@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ErrorRequestHandler } from "express";
 import { essence } from "../oci/media-type.ts";
 import { parseAccept } from "./accept.ts";
-import { sendJson } from "./answer.ts";
+import { hasLeft, sendJson } from "./answer.ts";
 import { isCodedError, statusOf } from "./error-status.ts";
 
 export const errorMediaType =
@@ -71,6 +71,10 @@ function errorData(error: object): object | null {
 /** Express' error handler for every route but `/v2`. */
 export function cosmosErrors(report: ReportError): ErrorRequestHandler {
   return async (error, request, response, _next) => {
+    if (hasLeft(request)) {
+      response.destroy();
+      return;
+    }
     const status = isCodedError(error) ? statusOf(error.code) : 500;
     if (status === 500 || response.headersSent) report(error, request);
     if (response.headersSent) {

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
+import { eventually } from "../fixtures/eventually.ts";
 import { type WireAnswer, WireConnection } from "./fuzz/wire.ts";
 import { digestOf } from "./v2/content.ts";
 import { startV2Server, type V2Server } from "./v2/v2-server.ts";
@@ -87,6 +88,21 @@ describe("every request", () => {
   it("with an unknown expectation is answered as without it", async () => {
     const read = await answers("GET /v2/ HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 1);
     assert.deepEqual(statuses(read), [200]);
+  });
+  it("whose sender leaves in the middle is no fault of ours", async () => {
+    const paths = ["/v2/left/a/manifests/x", "/package/add", "/package/list"];
+    for (const path of paths) {
+      const method = path.startsWith("/v2/") ? "PUT" : "POST";
+      const type = path.endsWith("list") ? "application/json" : "application/x-tar";
+      const head = `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n`;
+      const connection = await dial();
+      connection.send(Buffer.from(`${head}Content-Type: ${type}\r\nContent-Length: 99\r\n\r\n`));
+      await connection.invitation();
+      connection.send(Buffer.from("half"));
+      connection.close();
+    }
+    await eventually(async () => assert.equal(await server.connections(), 0));
+    assert.deepEqual(server.faults, []);
   });
 
   describe("that holds its body back", () => {

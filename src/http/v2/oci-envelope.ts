@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "pino";
 import { TooManyLogins, Unauthorized } from "../../identity/identity-error.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
-import { sendAnswer } from "../answer.ts";
+import { hasLeft, sendAnswer } from "../answer.ts";
 import { type CodedError, isCodedError, statusOf } from "../error-status.ts";
 import { RequestError } from "../request-error.ts";
 
@@ -29,7 +29,7 @@ export async function sendOciError(
   error: unknown,
   log: Logger,
 ): Promise<void> {
-  if (response.headersSent || response.destroyed) {
+  if (response.headersSent || response.destroyed || hasLeft(request)) {
     response.destroy();
     return;
   }

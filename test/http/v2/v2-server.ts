@@ -6,6 +6,7 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
 import { pino } from "pino";
 import { CosmosIndex } from "../../../src/catalog/cosmos-index.ts";
 import { PackageCatalog } from "../../../src/catalog/package-catalog.ts";
@@ -49,6 +50,8 @@ export interface V2Server {
   readonly slots: UploadSlots;
   /** Messages of what was logged as a fault of the server. */
   readonly faults: string[];
+  /** Open at the moment. */
+  connections(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -70,7 +73,8 @@ export async function startV2Server(options: V2ServerOptions = {}): Promise<V2Se
     server.closeAllConnections();
     await once(server, "close");
   };
-  return { port, registry, slots, faults, close };
+  const connections = promisify(server.getConnections.bind(server));
+  return { port, registry, slots, faults, connections, close };
 }
 
 function listenerOf(
