@@ -2,12 +2,15 @@
  * Buffers for streaming files, kept and used again.
  *
  * A fresh megabyte per chunk costs page faults and garbage collection; two buffers that travel in
- * turn cost neither. With few readers buffers are large, with many they shrink, so that memory stays
- * bounded by readers × 512 KiB beyond the first few.
+ * turn cost neither. With few readers buffers are large, with many they shrink: beyond the first
+ * 64 each reader holds 128 KiB, however slowly it reads.
  */
 const largeBytes = 1024 * 1024;
-const smallBytes = 256 * 1024;
-const fewReaders = 8;
+const sizes = [
+  { upToReaders: 8, bytes: largeBytes },
+  { upToReaders: 64, bytes: 256 * 1024 },
+] as const;
+const smallestBytes = 64 * 1024;
 const keptLarge = 16;
 
 const free: Buffer[] = [];
@@ -35,7 +38,7 @@ export function takeBuffers(wantedBytes: number): BufferPair {
 }
 
 function take(wantedBytes: number): Buffer {
-  const bytes = readers <= fewReaders ? largeBytes : smallBytes;
+  const bytes = sizes.find(({ upToReaders }) => readers <= upToReaders)?.bytes ?? smallestBytes;
   if (wantedBytes >= largeBytes && bytes === largeBytes) {
     return free.pop() ?? Buffer.allocUnsafeSlow(largeBytes);
   }
