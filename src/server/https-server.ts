@@ -13,20 +13,20 @@ import {
   type ServerCredentials,
   tlsOptions,
 } from "../tls/server-credentials.ts";
-import { httpLimits, silenceMs } from "./http-limits.ts";
+import { type HttpLimits, httpLimits } from "./http-limits.ts";
 import { serveRequests } from "./request-front.ts";
 
 export class HttpsServer {
   readonly #server: Server;
   #credentials: ServerCredentials;
 
-  private constructor(credentials: ServerCredentials) {
+  private constructor(credentials: ServerCredentials, limits: HttpLimits) {
     this.#credentials = credentials;
     this.#server = createServer({
       ...tlsOptions(credentials),
-      ...httpLimits,
+      ...limits,
     });
-    this.#server.timeout = silenceMs;
+    this.#server.timeout = limits.silenceMs;
   }
 
   /** @param signal ends the watch on the files */
@@ -34,8 +34,9 @@ export class HttpsServer {
     files: CredentialFiles,
     signal: AbortSignal,
     log: Logger,
+    limits: HttpLimits = httpLimits,
   ): Promise<HttpsServer> {
-    const server = new HttpsServer(await loadServerCredentials(files));
+    const server = new HttpsServer(await loadServerCredentials(files), limits);
     watchServerCredentials(files, server.#credentials, {
       signal,
       onChange: (found) => {
