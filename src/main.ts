@@ -8,11 +8,12 @@
 import cluster from "node:cluster";
 import { pino } from "pino";
 import { ConfigInvalid, loadConfig, readInvocation } from "./config.ts";
-import { banner } from "./server/banner.ts";
+import { banner, type Served } from "./server/banner.ts";
 import { readCommandWords } from "./server/command-words.ts";
 import { checkHealth } from "./server/healthcheck.ts";
 import { migrateStorage } from "./server/migrate-storage.ts";
 import { serve, serveAsWorker } from "./server/serve.ts";
+import { serveBundles } from "./server/serve-bundles.ts";
 
 // What Node this product needs it says itself; the AWS client must not say it on every start.
 process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
@@ -29,6 +30,8 @@ async function main(): Promise<number> {
         return await migrate(command.options);
       case "run":
         return await run(command.options);
+      case "serve":
+        return await run(command.options, command.files);
       case "unknown":
         process.stderr.write(`Error: ${command.text}\n`);
         return 2;
@@ -44,7 +47,8 @@ async function healthcheck(options: readonly string[]): Promise<number> {
   return serving ? 0 : 1;
 }
 
-async function run(options: readonly string[]): Promise<number> {
+/** @param files bundles to serve as they are, instead of a storage */
+async function run(options: readonly string[], files?: readonly string[]): Promise<number> {
   const stop = stopSignal();
   const invocation = readInvocation(options, process.env);
   if (invocation.action === "print") {
@@ -56,8 +60,10 @@ async function run(options: readonly string[]): Promise<number> {
     { level: config.logLevel, base: cluster.worker ? { worker: cluster.worker.id } : null },
     pino.destination({ dest: 2, sync: false }),
   );
+  const started = (served: Served): unknown => process.stdout.write(banner(served));
   if (cluster.isWorker) await serveAsWorker(config, log, stop);
-  else await serve(config, log, (served) => process.stdout.write(banner(served)), stop);
+  else if (files) await serveBundles(config, files, log, started, stop);
+  else await serve(config, log, started, stop);
   return 0;
 }
 

@@ -8,7 +8,7 @@ import { Readable } from "node:stream";
 import type { Digest } from "../oci/digest.ts";
 import { Retries } from "./fetch/retry.ts";
 import { RegistryUnreachable } from "./network-error.ts";
-import { type Answer, RegistryRefusal, refuse } from "./registry-refusal.ts";
+import { type Answer, NotARegistry, RegistryRefusal, refuse } from "./registry-refusal.ts";
 import type { RegistryTransport } from "./registry-transport.ts";
 import { Sending } from "./sending.ts";
 import type { UploadJournal } from "./upload-journal.ts";
@@ -189,7 +189,8 @@ class Hiccup extends RegistryUnreachable {}
 
 /** What proxies and a busy registry answer for a while. */
 function isPassing(error: unknown): boolean {
-  const status = error instanceof RegistryRefusal ? error.status : undefined;
+  const told = error instanceof RegistryRefusal || error instanceof NotARegistry;
+  const status = told ? error.status : undefined;
   return status !== undefined && [408, 429, 502, 503, 504].includes(status);
 }
 

@@ -44,6 +44,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./remove.ts")).remove,
   },
   {
+    name: "serve",
+    summary: "Serve bundles straight from their files, read-only: registry and package repository",
+    load: async () => (await import("./serve.ts")).serve,
+  },
+  {
     name: "health",
     summary: "Show whether the registry is healthy; exits with 0 when it is",
     load: async () => (await import("./health.ts")).health,

@@ -36,6 +36,13 @@ export class RegistryRefusal extends CliError {
 /** Something answered, but not with the words of a registry. */
 export class NotARegistry extends CliError {
   readonly code = "NOT_A_REGISTRY";
+  /** What was answered, if that much was understood. */
+  readonly status: number | undefined;
+
+  constructor(message: string, context: ErrorContext & { readonly status?: number }) {
+    super(message, context);
+    this.status = context.status;
+  }
 }
 
 /**
@@ -116,5 +123,5 @@ export function foreignAnswer(answer: Answer): CliError {
   const hint = hintForStatus(status) ?? "check --url, and which proxy stands in between";
   return status === 401 || status === 403 || status === 413
     ? new RegistryRefusal("NOT_A_REGISTRY_ANSWER", status, message, {}, { where: url, hint })
-    : new NotARegistry(message, { where: url, hint });
+    : new NotARegistry(message, { where: url, hint, status });
 }

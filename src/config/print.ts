@@ -8,10 +8,12 @@ export function helpText(): string {
     return `${left.padEnd(34)}${option.summary}${remark(option)}`;
   });
   return `Usage: dcos-registry-server [options]
+       dcos-registry-server serve FILE.dcos... [options]
        dcos-registry-server healthcheck [options]
        dcos-registry-server migrate-storage --from STORAGE --to STORAGE [options]
 
-Serves an OCI registry and a DC/OS package repository; healthcheck asks whether it does, and exits
+Serves an OCI registry and a DC/OS package repository, out of its storage or, with serve, straight
+out of bundles, which it does not copy and only reads; healthcheck asks whether it does, and exits
 with 0 when so; migrate-storage moves all to another storage (migrate-storage --help).
 
 Options:

@@ -10,6 +10,11 @@ export type ServerCommand =
       readonly name: "run" | "healthcheck" | "migrate-storage";
       readonly options: readonly string[];
     }
+  | {
+      readonly name: "serve";
+      readonly files: readonly string[];
+      readonly options: readonly string[];
+    }
   | { readonly name: "unknown"; readonly text: string };
 
 const program = "dcos-registry-server";
@@ -18,8 +23,16 @@ const program = "dcos-registry-server";
 export function readCommandWords(argv: readonly string[]): ServerCommand {
   const [first = "", ...rest] = argv;
   if (first === "/bin/sh") return asShell(rest);
+  if (first === "serve") return serveFiles(rest);
   if (first === "healthcheck" || first === "migrate-storage") return { name: first, options: rest };
   return { name: "run", options: argv };
+}
+
+/** `serve FILE… [options]` */
+function serveFiles(words: readonly string[]): ServerCommand {
+  const end = words.findIndex((word) => word.startsWith("-"));
+  const files = end < 0 ? words : words.slice(0, end);
+  return { name: "serve", files, options: end < 0 ? [] : words.slice(end) };
 }
 
 /** Understands nothing but calls of this program, by words without quotes. */

@@ -21,9 +21,20 @@ export async function serve(
   started: (served: Served) => void,
   stop: AbortSignal,
 ): Promise<void> {
+  await serveStorage(config, () => claimStorage(config, log), log, started, stop);
+}
+
+/** The same with a storage of the caller's. */
+export async function serveStorage(
+  config: Config,
+  claim: () => Promise<Storage>,
+  log: Logger,
+  started: (served: Served) => void,
+  stop: AbortSignal,
+): Promise<void> {
   const ends: Stop[] = [];
   try {
-    const storage = await claimStorage(config, log);
+    const storage = await claim();
     ends.push(() => storage.end());
     const { served, end } = await (config.workers > 1
       ? startWorkers(config, log)

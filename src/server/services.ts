@@ -44,7 +44,7 @@ export async function createServices(
   certificateNames: () => ReadonlySet<string>,
   log: Logger,
 ): Promise<Services> {
-  const { room, checks } = openRoom(config);
+  const { room, checks } = openRoom(config, storage);
   const freezable = new FreezableStore(new MeasuredStore(storage.store, storageMetrics));
   const store = new StoreWithinRoom(freezable, room);
   const limits = {
@@ -91,8 +91,11 @@ export async function createServices(
 }
 
 /** A bucket has room for whatever comes, as far as anybody can know before it is written. */
-function openRoom({ s3, storage, limits }: Config): { room: Room; checks: HealthCheck[] } {
-  if (s3) return { room: roomInAll([]), checks: [] };
+function openRoom(
+  { s3, storage, limits }: Config,
+  { fixed = false }: Storage,
+): { room: Room; checks: HealthCheck[] } {
+  if (s3 || fixed) return { room: roomInAll([]), checks: [] };
   const disk = new DiskRoom({
     measure: () => diskSpaceOf(storage),
     ...(limits.freeBytes >= 0 && { floor: limits.freeBytes }),

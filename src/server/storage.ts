@@ -23,6 +23,8 @@ export interface Storage {
   readonly store: ObjectStore;
   /** Whether other servers may change it, too. */
   readonly shared: boolean;
+  /** Whether nothing is ever written to it, so that no room is needed. */
+  readonly fixed?: boolean;
   readonly check: HealthCheck;
   /** Gives it free for others. */
   end(): Promise<void>;
