@@ -92,7 +92,7 @@ export class PackageCatalog implements Catalog {
     { definition: { name, version } }: PackageContent,
     publication: PackagePublication,
   ): Promise<AddedPackage> {
-    const record = await publication.prepare().catch(explainMissing);
+    const record = await publication.prepare();
     const entry = await this.#pend(name, version, await this.#records.write(record), root);
     try {
       return { record, releaseVersion: await this.#complete(entry, publication), created: true };
@@ -145,6 +145,8 @@ export class PackageCatalog implements Catalog {
     const record = await this.#records.read(entry.record);
     const absent = await this.#registry.manifests.absent(new Set(record.closure));
     if (absent.length > 0) throw new PackageIncomplete(absent);
+    // A collector that has read the catalogue before the entry was there finds these links changed.
+    await publication.link().catch(explainMissing);
     await publication.name();
     return this.#commit(entry);
   }

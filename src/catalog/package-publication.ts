@@ -1,8 +1,9 @@
 /**
  * Gives the images and documents of one package their place in the registry.
  *
- * Two steps: `prepare` makes everything readable by digest and listed nowhere, `name` makes tags. What
- * `name` made is taken back by `undo` when the package is not published and nobody else needs it.
+ * `prepare` only looks. When the package's entry keeps its content, `link` makes everything readable by
+ * digest and `name` makes tags. What `name` made is taken back by `undo` when the package is not
+ * published and nobody else needs it; links without a package are the collector's.
  */
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -13,7 +14,7 @@ import type { PackageContent } from "../packages/package-content.ts";
 import type { Registry } from "../registry/registry.ts";
 import { TagTaken } from "../registry/registry-errors.ts";
 import type { PackageRecord, ServedImage } from "./package-record.ts";
-import { servedImage } from "./served-names.ts";
+import { packageHome, servedImage } from "./served-names.ts";
 
 interface ClaimedTag {
   readonly repository: RepositoryName;
@@ -34,23 +35,30 @@ export class PackagePublication {
   }
 
   /**
-   * Links every manifest of the package where it will be served from.
-   *
-   * @throws {ManifestBlobUnknown} when content is missing
+   * @returns what the catalogue will know of the package
    * @throws {TagTaken} when a name that an image needs is in use
    */
   async prepare(): Promise<PackageRecord> {
-    const { root, metadata, definition } = this.#content;
     for (const image of this.#images) await this.#refuseTaken(image);
-    const home = parseRepositoryName(`dcos_packages/${definition.name}`);
-    const rootIndex = await this.#manifest(root, mediaType.ociIndex);
+    const rootIndex = await this.#manifest(this.#content.root, mediaType.ociIndex);
     const closure = await this.#registry.manifests.closure(rootIndex);
+    return { ...this.#content, images: this.#images, closure: [...closure.required] };
+  }
+
+  /**
+   * Links every manifest of the package where it will be served from.
+   *
+   * @throws {ManifestBlobUnknown} when content is missing
+   */
+  async link(): Promise<void> {
+    const { root, metadata, definition } = this.#content;
     for (const image of this.#images) {
       await this.#link(parseRepositoryName(image.repository), image.descriptor);
     }
+    const home = packageHome(definition.name);
     await this.#link(home, { digest: metadata, mediaType: mediaType.ociManifest });
+    const rootIndex = await this.#manifest(root, mediaType.ociIndex);
     await this.#registry.manifests.link(home, rootIndex, { ofPackage: true });
-    return { ...this.#content, images: this.#images, closure: [...closure.required] };
   }
 
   async name(): Promise<void> {

@@ -13,6 +13,7 @@ import {
   isRepositoryName,
   parseImageReference,
   parseRepositoryName,
+  type RepositoryName,
 } from "../oci/reference.ts";
 import type { PackageImage } from "../packages/package-content.ts";
 import type { ServedImage } from "./package-record.ts";
@@ -31,6 +32,11 @@ export function servedImage(packageName: string, image: PackageImage): ServedIma
     repository: servedRepository(packageName, source),
     tag: servedTag(source.tag, image.descriptor.digest),
   };
+}
+
+/** Where the root and the metadata of a package are linked; no client can write there. */
+export function packageHome(packageName: string): RepositoryName {
+  return parseRepositoryName(`dcos_packages/${packageName}`);
 }
 
 /** What agents pull: `dcos-registry.example:443/redis/library/redis:7.2-0123456789ab`. */

@@ -24,7 +24,13 @@ export function putItself({ ofPackage, twin }: PutOptions): LinkRole {
     ...(ofPackage && { ofPackage }),
     ...(twin && { twin }),
   });
-  return { first: revise, again: revise };
+  return {
+    first: revise,
+    again: (link) => {
+      const other = ofPackage ? !link.ofPackage && !link.twinOf : link.ofPackage;
+      return { ...revise(link), ...(other && { ofClient: true }) };
+    },
+  };
 }
 
 /** @param ofPackage a twin is as protected as what it was rendered from */

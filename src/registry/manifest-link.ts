@@ -32,6 +32,8 @@ export interface LinkFacts {
   readonly subject?: Digest;
   /** Written by publishing a package; changes with the package only. */
   readonly ofPackage?: boolean;
+  /** Of a package, and put by a client, too: it then outlives the package. */
+  readonly ofClient?: boolean;
 }
 
 export type ManifestLink =

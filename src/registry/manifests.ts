@@ -79,7 +79,8 @@ export class Manifests {
   /**
    * Makes a manifest readable by its digest, without listing the repository or naming a tag.
    *
-   * @param options.ofPackage the link then changes with the package only
+   * @param options.ofPackage the link then changes with the package only. It is written even if it
+   *        is there, so that a collector which has not seen the package yet cannot take it away
    * @returns whether it was not readable before
    * @throws {ManifestBlobUnknown}
    */
@@ -99,11 +100,11 @@ export class Manifests {
     const twin = schema2Twin(manifest);
     const closure = await this.closure(manifest);
     const role = putItself({ ofPackage, ...(twin && { twin: twin.digest }) });
-    const appeared = await this.#roots.commit({ repository, manifest, closure, role });
+    const appeared = await this.#roots.commit({ repository, manifest, closure, role }, ofPackage);
     if (twin) {
       const twinRole = twinOf(manifest.digest, ofPackage);
       const root = { repository, manifest: twin, closure, role: twinRole };
-      await this.#roots.commit(root, appeared);
+      await this.#roots.commit(root, appeared || ofPackage);
     }
     await this.#parts.referrers.add(repository, manifest);
     await this.#parts.hidden.reveal(repository, closure.required);

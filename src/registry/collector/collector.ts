@@ -9,7 +9,7 @@ import type { Documents } from "../../storage/document.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 import { type CollectorAges, Cycle, CycleReport } from "./cycle.ts";
 import { DataKeys } from "./data-keys.ts";
-import { LinkRoots } from "./link-roots.ts";
+import { type LinkOwner, LinkRoots } from "./link-roots.ts";
 import { OrphanSweeper } from "./orphan-sweeper.ts";
 import { Pace } from "./pace.ts";
 import { RecordCollector } from "./record-collector.ts";
@@ -20,6 +20,8 @@ export interface CollectorOptions {
   readonly ages: CollectorAges;
   /** Roots beside manifest links; scanned behind those. */
   readonly roots?: readonly RootSource[];
+  /** Of links and tags that were made for packages. */
+  readonly owner?: LinkOwner;
   readonly pace?: Pace;
   /** Monotonic milliseconds. */
   readonly clock?: () => number;
@@ -45,7 +47,7 @@ export class ListingUnreliable extends Error {
 }
 
 export class Collector {
-  readonly #options: Required<Omit<CollectorOptions, "roots">>;
+  readonly #options: Required<Omit<CollectorOptions, "roots" | "owner">>;
   readonly #roots: readonly RootSource[];
   readonly #records: RecordCollector;
   readonly #sweeper: OrphanSweeper;
@@ -57,7 +59,7 @@ export class Collector {
     if (!store.listsEveryKey) throw new ListingUnreliable();
     const { ages, pace = new Pace(), clock = () => performance.now() } = options;
     this.#options = { ages, pace, clock, onFailure: options.onFailure ?? ignore };
-    this.#roots = [new LinkRoots(store, documents), ...(options.roots ?? [])];
+    this.#roots = [new LinkRoots(store, documents, options.owner), ...(options.roots ?? [])];
     const keys = new DataKeys();
     this.#records = new RecordCollector(store, documents, keys);
     const sessions = new SessionWatch(store, documents);
