@@ -71,6 +71,14 @@ describe("configuration", () => {
       },
       packages: { retainDays: 30 },
       upload: { expiryHours: 24 },
+      gc: {
+        enabled: true,
+        intervalMinutes: 60,
+        graceHours: 24,
+        settleMinutes: 60,
+        orphanHours: 24,
+        requestsPerSecond: 500,
+      },
     });
   });
 
@@ -126,7 +134,8 @@ describe("configuration", () => {
     };
     for (const option of options.filter(({ inFile }) => inFile !== false)) {
       const { schema, pointer } = option;
-      const value = samples[String(schema["format"])] ?? schema["default"];
+      const sample = samples[String(schema["format"])] ?? schema["default"];
+      const value = sample ?? schema["minimum"];
       const names = pointer.slice(1).split("/");
       const document = names.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
       const pair = companions(pointer, certificate);

@@ -54,6 +54,17 @@ export interface Config {
   };
   readonly packages: { readonly retainDays: number };
   readonly upload: { readonly expiryHours: number };
+  readonly gc: {
+    readonly enabled: boolean;
+    readonly intervalMinutes: number;
+    readonly graceHours: number;
+    readonly settleMinutes: number;
+    readonly orphanHours: number;
+    /** 0 for no limit. */
+    readonly requestsPerSecond: number;
+    /** In place of all these times, in tests. */
+    readonly testMs?: number;
+  };
 }
 
 export interface BucketConfig {
@@ -109,6 +120,15 @@ export function toConfig(values: ReadonlyMap<string, Value>, environment: Enviro
     },
     packages: { retainDays: number("/packages/retain-days") },
     upload: { expiryHours: number("/upload/expiry-hours") },
+    gc: {
+      enabled: values.get("/gc/enabled") === true,
+      intervalMinutes: number("/gc/interval-minutes"),
+      graceHours: number("/gc/grace-hours"),
+      settleMinutes: number("/gc/settle-minutes"),
+      orphanHours: number("/gc/orphan-hours"),
+      requestsPerSecond: number("/gc/requests-per-second"),
+      ...(values.has("/gc/test-milliseconds") && { testMs: number("/gc/test-milliseconds") }),
+    },
   });
 }
 

@@ -5,22 +5,10 @@
  * in CONTRIBUTING.md all follow from a row here, so none of them can disagree with another.
  */
 import type { SchemaObject } from "ajv";
+import { gcOptions } from "./gc-options.ts";
+import type { Option } from "./option.ts";
 
-export interface Option {
-  /** Place in the configuration file; flag and variable are made from it. */
-  readonly pointer: `/${string}`;
-  /** JSON schema of the value; `default` stands here, `format` names a check of formats.ts. */
-  readonly schema: SchemaObject;
-  /** What help prints behind the flag; none for switches. */
-  readonly value?: string;
-  readonly summary: string;
-  /** The default in words, where it follows from other options. */
-  readonly otherwise?: string;
-  /** False for what makes no sense inside the file itself. */
-  readonly inFile?: false;
-  /** Option of the Catalog package (deploy/) where its name does not follow; empty for none. */
-  readonly catalog?: string;
-}
+export type { Option } from "./option.ts";
 
 const MiB = 1024 * 1024;
 const file: SchemaObject = { type: "string", minLength: 1, format: "file" };
@@ -244,8 +232,7 @@ export const options: readonly Option[] = [
     pointer: "/packages/retain-days",
     schema: { type: "integer", minimum: 0, maximum: 36_500, default: 30 },
     value: "DAYS",
-    summary:
-      "how long agents can still pull what belonged to a removed package (for ever until there is garbage collection)",
+    summary: "how long agents can still pull what belonged to a removed package",
   },
   {
     pointer: "/upload/expiry-hours",
@@ -253,6 +240,7 @@ export const options: readonly Option[] = [
     value: "HOURS",
     summary: "how long an unfinished upload can be continued",
   },
+  ...gcOptions,
 ];
 
 /** `/tls/cert` → `tls-cert`, written `--tls-cert`. */

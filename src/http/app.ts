@@ -10,8 +10,10 @@ import type { Logger } from "pino";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { CosmosIndex } from "../catalog/cosmos-index.ts";
 import type { ServedLocations } from "../catalog/repository-entry.ts";
+import type { GarbageCollection } from "../registry/collector/garbage-collection.ts";
 import type { Room } from "../storage/room.ts";
 import { cosmosErrors } from "./cosmos-envelope.ts";
+import { gcRoutes } from "./gc-routes.ts";
 import { type HealthCheck, healthRoutes } from "./health-routes.ts";
 import { packageRoutes } from "./package-routes.ts";
 import { repoRoutes } from "./repo-routes.ts";
@@ -30,13 +32,14 @@ export interface AppParts {
   /** Asked before a package is taken; without it there is always room. */
   readonly room?: Room;
   readonly bundleLimit: number;
+  readonly collection: GarbageCollection;
   readonly healthChecks: readonly HealthCheck[];
   readonly log: Logger;
 }
 
 export function createApp(parts: AppParts): Express {
   const { v2, catalog, index, locations, openBlob, guard, room, healthChecks, log } = parts;
-  const { bundleLimit } = parts;
+  const { bundleLimit, collection } = parts;
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -45,6 +48,7 @@ export function createApp(parts: AppParts): Express {
   app.use(repoRoutes(index));
   app.use(resourceRoutes({ catalog, openBlob }));
   app.use(packageRoutes({ catalog, locations, guard, bundleLimit, ...(room && { room }) }));
+  app.use(gcRoutes(collection, guard));
   app.use(() => {
     throw new NotFound();
   });

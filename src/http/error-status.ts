@@ -5,11 +5,15 @@
  */
 import type { CatalogError } from "../catalog/catalog-error.ts";
 import type { ErrorCode } from "../oci/registry-error.ts";
+import type { CollectionOff } from "../registry/collector/garbage-collection.ts";
 import type { RequestError } from "./request-error.ts";
 
 type CatalogCode = CatalogError["code"] | "BUNDLE_INVALID" | "PACKAGE_INVALID";
+type CollectionCode = CollectionOff["code"];
 
-const statuses: Readonly<Record<ErrorCode | CatalogCode | RequestError["code"], number>> = {
+const statuses: Readonly<
+  Record<ErrorCode | CatalogCode | CollectionCode | RequestError["code"], number>
+> = {
   BLOB_UNKNOWN: 404,
   BLOB_UPLOAD_INVALID: 400,
   BLOB_UPLOAD_UNKNOWN: 404,
@@ -39,6 +43,7 @@ const statuses: Readonly<Record<ErrorCode | CatalogCode | RequestError["code"], 
   PackageConflict: 409,
   BUNDLE_INVALID: 400,
   PACKAGE_INVALID: 400,
+  GC_OFF: 409,
   NotFound: 404,
   MethodNotAllowed: 405,
   RequestTooLarge: 413,

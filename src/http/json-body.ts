@@ -44,6 +44,14 @@ export function optionalText(fields: JsonFields, name: string): string | undefin
   return value;
 }
 
+/** @throws {RequestInvalid} when it is neither true nor false */
+export function optionalFlag(fields: JsonFields, name: string): boolean | undefined {
+  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "boolean") throw new RequestInvalid(name, "must be true or false");
+  return value;
+}
+
 function parseObject(bytes: Buffer): JsonFields {
   let value: unknown;
   try {

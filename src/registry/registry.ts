@@ -54,7 +54,7 @@ export function openRegistry(
   options: RegistryOptions,
   { cache, changes }: Coherence = withoutCache(),
 ): Registry {
-  const documents = new Documents(store, onlyCached(changes));
+  const documents = new Documents(store, changesOfCached(changes));
   const recent = new RecentDocuments(documents, cache);
   const signingKeys = new SigningKeyDocument(documents, layout.signingKeys);
   const blobs = new BlobStore(store, documents, recent);
@@ -97,8 +97,8 @@ function withoutCache(): Coherence {
   return { cache, changes: cache };
 }
 
-/** Most documents are in nobody's memory. */
-function onlyCached(changes: DocumentChanges): DocumentChanges {
+/** Most documents are in nobody's memory: nobody has to hear of them. */
+export function changesOfCached(changes: DocumentChanges): DocumentChanges {
   return {
     begin: async (key, exists) =>
       isCached(key, exists) ? changes.begin(key, exists) : () => undefined,

@@ -5,8 +5,7 @@ import { logRequests } from "../http/request-log.ts";
 import { type CertificateSource, provideCertificate } from "./credentials.ts";
 import { HttpsServer } from "./https-server.ts";
 import { collectMetrics, observeRequest } from "./metrics.ts";
-import { createServices } from "./services.ts";
-import type { Storage } from "./storage.ts";
+import { createServices, type ServiceBase } from "./services.ts";
 
 /** Requests in flight get this long to end after SIGTERM. */
 const drainMs = 25_000;
@@ -22,7 +21,7 @@ export interface Instance {
 
 export async function startInstance(
   asked: Config,
-  storage: Storage,
+  base: ServiceBase,
   log: Logger,
 ): Promise<Instance> {
   const running = new AbortController();
@@ -33,7 +32,7 @@ export async function startInstance(
     const config = withPort(asked, await server.listen(asked.listen));
     const { listener, identity } = await createServices(
       config,
-      storage,
+      base,
       () => server.certificateNames(),
       log,
     );

@@ -3,6 +3,9 @@ import cluster from "node:cluster";
 import type { Logger } from "pino";
 import { type Config, withPort } from "../config.ts";
 import type { Served } from "./banner.ts";
+import { openCoherence } from "./coherence.ts";
+import { createCollection, type ServerCollection } from "./collection.ts";
+import { answerWorker, ParentCollection } from "./collection-channel.ts";
 import { provideCertificate } from "./credentials.ts";
 import { startInstance } from "./instance.ts";
 import { serveMetrics } from "./metrics.ts";
@@ -36,12 +39,14 @@ export async function serveStorage(
   try {
     const storage = await claim();
     ends.push(() => storage.end());
-    const { served, end } = await (config.workers > 1
-      ? startWorkers(config, log)
+    const { served, end, collecting } = await (config.workers > 1
+      ? startWorkers(config, storage, log)
       : startAlone(config, storage, log));
+    ends.push(() => collecting.stop());
     ends.push(end);
     if (config.metricsListen) ends.push(await serveMetrics(config.metricsListen));
     started(served);
+    collecting.start();
     await aborted(stop);
     log.info("stopping");
   } finally {
@@ -52,7 +57,9 @@ export async function serveStorage(
 /** In a worker: the parent has claimed the storage and tells when to stop. */
 export async function serveAsWorker(config: Config, log: Logger, stop: AbortSignal): Promise<void> {
   const storage = await joinStorage(config, log);
-  const instance = await startInstance(config, storage, log);
+  const coherence = openCoherence(storage);
+  const collection = new ParentCollection();
+  const instance = await startInstance(config, { storage, coherence, collection }, log);
   const { port } = instance.config.listen;
   process.send?.({ ready: true, port, identified: instance.identified });
   await aborted(stop);
@@ -61,30 +68,39 @@ export async function serveAsWorker(config: Config, log: Logger, stop: AbortSign
   cluster.worker?.disconnect();
 }
 
-async function startAlone(
-  config: Config,
-  storage: Storage,
-  log: Logger,
-): Promise<{ served: Served; end: Stop }> {
-  const instance = await startInstance(config, storage, log);
+interface Started {
+  readonly served: Served;
+  readonly collecting: ServerCollection;
+  readonly end: Stop;
+}
+
+async function startAlone(config: Config, storage: Storage, log: Logger): Promise<Started> {
+  const coherence = openCoherence(storage);
+  const collecting = createCollection(config, { storage, changes: coherence.changes }, log);
+  const { collection } = collecting;
+  const instance = await startInstance(config, { storage, coherence, collection }, log);
   const { certificate, identified, stop, config: actual } = instance;
   const { developmentCa } = certificate;
   return {
     served: { config: actual, identified, ...(developmentCa && { developmentCa }) },
+    collecting,
     end: stop,
   };
 }
 
-async function startWorkers(config: Config, log: Logger): Promise<{ served: Served; end: Stop }> {
+async function startWorkers(config: Config, storage: Storage, log: Logger): Promise<Started> {
   // Before they start, so that they find one certificate instead of each making its own.
   const watch = new AbortController();
   const { developmentCa } = await provideCertificate(config, watch.signal, log);
   watch.abort();
   const workers = new Workers(log, () => process.kill(process.pid, "SIGTERM"));
+  const collecting = createCollection(config, { storage, changes: workers.changes }, log);
+  workers.onStart((worker) => answerWorker(worker, collecting.collection));
   const { port, identified } = await workers.start(config.workers);
   const served = { config: withPort(config, port), identified };
   return {
     served: { ...served, ...(developmentCa && { developmentCa }) },
+    collecting,
     end: () => workers.stop(),
   };
 }

@@ -18,19 +18,25 @@ import { createIdentity, type Identity } from "../identity/identity.ts";
 import { LoginThrottle } from "../identity/login-throttle.ts";
 import { RegistryTokens } from "../identity/registry-token.ts";
 import { StaticTokens } from "../identity/static-tokens.ts";
+import type { GarbageCollection } from "../registry/collector/garbage-collection.ts";
 import { FreezableStore } from "../registry/migration/freezable-store.ts";
-import { openRegistry } from "../registry/registry.ts";
+import { type Coherence, openRegistry } from "../registry/registry.ts";
 import { DiskRoom, diskSpaceOf } from "../storage/disk-room.ts";
 import { MeasuredStore } from "../storage/measured-store.ts";
 import { type Room, roomInAll, StoreWithinRoom } from "../storage/room.ts";
-import { openCoherence } from "./coherence.ts";
 import type { Storage } from "./storage.ts";
 import { spaceCheck, writesCheck } from "./storage-health.ts";
 import { exposeDisk, storageMetrics } from "./storage-metrics.ts";
 
 const hourMs = 60 * 60 * 1000;
-/** How old a state may be that another instance has replaced, within the two seconds that are promised. */
-const sharedAgeMs = 1500;
+
+/** What all services stand on, and what others of this server have a part in. */
+export interface ServiceBase {
+  readonly storage: Storage;
+  readonly coherence: Coherence;
+  /** Of the whole server, in whichever process it runs. */
+  readonly collection: GarbageCollection;
+}
 
 export interface Services {
   readonly listener: RequestListener;
@@ -40,7 +46,7 @@ export interface Services {
 /** @param certificateNames of the certificate in use at the moment of the call */
 export async function createServices(
   config: Config,
-  storage: Storage,
+  { storage, coherence, collection }: ServiceBase,
   certificateNames: () => ReadonlySet<string>,
   log: Logger,
 ): Promise<Services> {
@@ -51,8 +57,7 @@ export async function createServices(
     manifestLimit: config.limits.manifestBytes,
     uploadLifeMs: config.upload.expiryHours * hourMs,
   };
-  const maxAgeMs = storage.shared ? sharedAgeMs : Number.POSITIVE_INFINITY;
-  const registry = openRegistry(store, limits, openCoherence(maxAgeMs));
+  const registry = openRegistry(store, limits, coherence);
   const tokens = new RegistryTokens(registry.signingKeys, config.serviceName);
   const identity = await openIdentity(config, tokens, log);
   const challenges = new Challenges({
@@ -84,6 +89,7 @@ export async function createServices(
     guard,
     room,
     bundleLimit: config.limits.bundleBytes,
+    collection,
     healthChecks: [storage.check, ...checks, writesCheck(freezable)],
     log,
   });

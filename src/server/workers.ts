@@ -7,7 +7,9 @@
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import type { Logger } from "pino";
+import type { DocumentChanges } from "../storage/document-changes.ts";
 import { ChangeHub, isCacheMessage, type WorkerMessage } from "./change-hub.ts";
+import { changesOfParent } from "./coherence.ts";
 
 /** A worker that dies younger than this dies of its configuration: no use starting it again. */
 const infancyMs = 2000;
@@ -22,6 +24,9 @@ export interface WorkerReady {
 export class Workers {
   readonly #log: Logger;
   readonly #changes = new ChangeHub();
+  /** What the parent itself changes. */
+  readonly changes: DocumentChanges = changesOfParent(this.#changes);
+  #tell: (worker: Worker) => void = () => undefined;
   #stopping = false;
   /** Called when the workers cannot go on. */
   readonly #onFailure: () => void;
@@ -29,6 +34,11 @@ export class Workers {
   constructor(log: Logger, onFailure: () => void) {
     this.#log = log;
     this.#onFailure = onFailure;
+  }
+
+  /** @param tell called with each worker from now on, before it serves */
+  onStart(tell: (worker: Worker) => void): void {
+    this.#tell = tell;
   }
 
   /** @returns what the first worker said @throws when one cannot start */
@@ -50,6 +60,7 @@ export class Workers {
 
   async #fork(): Promise<WorkerReady> {
     const worker = cluster.fork();
+    this.#tell(worker);
     const born = performance.now();
     worker.on("message", (message) => {
       if (!isCacheMessage(message)) return;

@@ -1,4 +1,5 @@
 /** What express answers where no route is, and that it leaves nothing of its own in the answers. */
+
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { describe, it } from "node:test";
@@ -6,6 +7,7 @@ import { pino } from "pino";
 import supertest from "supertest";
 import { CosmosIndex } from "../../src/catalog/cosmos-index.ts";
 import { createApp } from "../../src/http/app.ts";
+import { NoCollection } from "../../src/registry/collector/garbage-collection.ts";
 import { MemoryCatalog } from "../catalog/memory-catalog.ts";
 
 const catalog = new MemoryCatalog();
@@ -18,6 +20,7 @@ const app = createApp({
   openBlob: () => assert.fail("nothing is stored"),
   guard: () => assert.fail("nothing is written"),
   bundleLimit: 0,
+  collection: new NoCollection("nothing here to collect"),
   healthChecks: [],
   log: pino({ level: "silent" }),
 });

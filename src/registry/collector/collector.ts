@@ -88,9 +88,13 @@ export class Collector {
     for (const source of this.#roots) await source.scan(marks, cycle);
     this.#marked = marks.size;
     cycle.report.marked = marks.size;
+    cycle.report.phase = "records";
     await this.#records.collect(marks, cycle);
+    cycle.report.phase = "leftovers";
     for (const source of this.#roots) await source.tidy(cycle);
+    cycle.report.phase = "data";
     await this.#sweeper.sweep(cycle);
+    cycle.report.phase = "over";
   }
 }
 

@@ -21,6 +21,7 @@ export interface CollectorAges {
 
 /** What one cycle found and did. */
 export class CycleReport {
+  phase: "roots" | "records" | "leftovers" | "data" | "over" = "roots";
   /** Manifest links and catalogue entries that keep content alive. */
   roots = 0;
   /** Digests that they keep alive. */

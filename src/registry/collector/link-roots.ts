@@ -7,7 +7,9 @@
 import { type Digest, isDigest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/reference.ts";
 import type { Documents } from "../../storage/document.ts";
+import { DocumentCache } from "../../storage/document-cache.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
+import { RecentDocuments } from "../../storage/recent-documents.ts";
 import { ObjectDamaged } from "../../storage/store-error.ts";
 import { layout, linkOfKey } from "../layout.ts";
 import { type ManifestLink, ManifestLinks } from "../manifest-link.ts";
@@ -39,7 +41,8 @@ export class LinkRoots implements RootSource {
 
   /** @param owner of the links of packages; without it they stay */
   constructor(store: ObjectStore, documents: Documents, owner?: LinkOwner) {
-    this.#links = new ManifestLinks(documents);
+    const uncached = new RecentDocuments(documents, new DocumentCache({ maxAgeMs: 0 }));
+    this.#links = new ManifestLinks(documents, uncached);
     this.#watched = new WatchedDocuments(store, documents, { prefix: layout.links, keep: seen });
     this.#owner = owner;
   }

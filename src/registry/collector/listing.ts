@@ -2,6 +2,9 @@
 import type { ObjectStore } from "../../storage/object-store.ts";
 import type { Pace } from "./pace.ts";
 
+/** So many keys of a page, stamped one by one on a disk, cost as much as reading one document. */
+const keysPerRequest = 20;
+
 export interface ListedKey {
   readonly key: string;
   /** Undefined where the object may have changed, and has to be looked at. */
@@ -24,6 +27,7 @@ export async function* listPages(
   for (let more = true; more; ) {
     await pace.next(signal);
     const page = await store.list(prefix, { after, stamps });
+    pace.charge(page.keys.length / keysPerRequest);
     yield page.keys.map((key, at) => ({ key, stamp: page.stamps?.[at] }));
     after = page.keys.at(-1) ?? after;
     more = page.more;

@@ -41,6 +41,11 @@ export class Pace {
     if (early > this.#msEach * burst) await sleep(early, undefined, { signal });
   }
 
+  /** For what a request has cost beyond others: what follows waits longer. */
+  charge(requests: number): void {
+    this.#due += requests * this.#msEach;
+  }
+
   /** Does `work` for each item, a few at a time. The first failure ends it, after what has begun. */
   async each<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
     const left = items[Symbol.iterator]();

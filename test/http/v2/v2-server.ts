@@ -3,6 +3,7 @@
  *
  * Nothing is faked: the same functions that the server is made of, without TLS.
  */
+
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -20,6 +21,7 @@ import { createWriteGuard } from "../../../src/http/write-guard.ts";
 import { createIdentity } from "../../../src/identity/identity.ts";
 import { LoginThrottle } from "../../../src/identity/login-throttle.ts";
 import { RegistryTokens } from "../../../src/identity/registry-token.ts";
+import { NoCollection } from "../../../src/registry/collector/garbage-collection.ts";
 import {
   openRegistry,
   type Registry,
@@ -110,6 +112,7 @@ function listenerOf(
     openBlob: async (digest, range, signal) => registry.blobs.stream(digest, range, signal),
     guard,
     bundleLimit: MiB,
+    collection: new NoCollection("nothing here to collect"),
     healthChecks: [],
     log,
   });

@@ -1,0 +1,99 @@
+/**
+ * Runs a collector again and again, and when somebody asks, never two cycles at the same time.
+ *
+ * A cycle that fails has changed nothing that it should not have; the next one begins anew.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Collector } from "./collector.ts";
+import { CycleReport } from "./cycle.ts";
+import type { CollectorStatus, EndedCycle, GarbageCollection } from "./garbage-collection.ts";
+
+export interface CollectorLoopOptions {
+  /** From the end of a cycle to the beginning of the next. */
+  readonly pauseMs: number;
+  readonly onCycle?: (cycle: EndedCycle) => void;
+  readonly now?: () => Date;
+}
+
+export class CollectorLoop implements GarbageCollection {
+  readonly #collector: Collector;
+  readonly #options: Required<CollectorLoopOptions>;
+  readonly #stop = new AbortController();
+  #tail: Promise<unknown> = Promise.resolve();
+  #running: Promise<void> = Promise.resolve();
+  #current: CycleReport | undefined;
+  #last: EndedCycle | undefined;
+  #cycles = 0;
+
+  constructor(
+    collector: Collector,
+    { pauseMs, onCycle = ignore, now = () => new Date() }: CollectorLoopOptions,
+  ) {
+    this.#collector = collector;
+    this.#options = { pauseMs, onCycle, now };
+  }
+
+  /** The first cycle begins at once: what is old counts from when it was first seen. */
+  start(): void {
+    this.#running = this.#runForEver();
+  }
+
+  /** Ends the cycle that runs before its next request. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    await this.#tail;
+  }
+
+  async status(): Promise<CollectorStatus> {
+    return {
+      state: this.#current ? "running" : "waiting",
+      cycles: this.#cycles,
+      ...(this.#current && { current: { ...this.#current } }),
+      ...(this.#last && { last: this.#last }),
+    };
+  }
+
+  run({ dryRun = false }: { dryRun?: boolean } = {}): Promise<CycleReport> {
+    const cycle = this.#tail.then(() => this.#cycle(dryRun));
+    this.#tail = cycle.catch(ignore);
+    return cycle;
+  }
+
+  async #runForEver(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await this.run().catch(ignore); // it was told to onCycle
+      await sleep(this.#options.pauseMs, undefined, { signal }).catch(ignore);
+    }
+  }
+
+  async #cycle(dryRun: boolean): Promise<CycleReport> {
+    const { now, onCycle } = this.#options;
+    const report = new CycleReport();
+    const begunAt = now();
+    const end = (error?: unknown): EndedCycle => ({
+      begunAt: begunAt.toISOString(),
+      endedAt: now().toISOString(),
+      dryRun,
+      report: { ...report },
+      ...(error !== undefined && { error }),
+    });
+    this.#current = report;
+    try {
+      await this.#collector.cycle({ signal: this.#stop.signal, dryRun, report });
+      this.#cycles += 1;
+      this.#last = end();
+      return report;
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#last = end(error);
+      throw error;
+    } finally {
+      this.#current = undefined;
+      if (this.#last && !this.#stop.signal.aborted) onCycle(this.#last);
+    }
+  }
+}
+
+/** For ends that were told elsewhere, or that nobody waits for. */
+function ignore(): void {}
