@@ -22,6 +22,9 @@ export function serveRequests(server: Server, listener: RequestListener): void {
       listener(request, response);
     }
   };
+  // Node drops headers behind the first 2000, and with them what a proxy says of the client. How many
+  // bytes they may have together is limited anyway.
+  server.maxHeadersCount = 0;
   server.on("request", front);
   server.on("checkContinue", (request, response) => {
     holdBody(request, response);

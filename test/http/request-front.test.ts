@@ -85,6 +85,13 @@ describe("every request", () => {
     assert.deepEqual(statuses(await answers(`${head}5\r\nhello?`)), [400]);
   });
 
+  it("is seen with its last header, however many stand in front of it", async () => {
+    const post = "POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n";
+    const passedOn = `${"a:b\r\n".repeat(3000)}X-Forwarded-For: 10.0.0.1\r\n\r\n`;
+    assert.deepEqual(statuses(await answers(`${post}\r\n`, 1)), [202]);
+    assert.deepEqual(statuses(await answers(post + passedOn, 1)), [403]);
+  });
+
   it("with an unknown expectation is answered as without it", async () => {
     const read = await answers("GET /v2/ HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 1);
     assert.deepEqual(statuses(read), [200]);
