@@ -9,6 +9,9 @@
  * the index, and still served to the services that were started from them.
  */
 import type { Digest } from "../oci/digest.ts";
+import { ReleaseRefused } from "./catalog-error.ts";
+
+const daySeconds = 24 * 60 * 60;
 
 export interface CatalogEntry {
   /** Unique for ever; names one attempt to add a package. */
@@ -57,12 +60,20 @@ export function withoutEntry(catalog: CatalogValue, id: string): CatalogValue {
  * replaced: its content is in use again.
  *
  * @param nowSeconds epoch seconds; releases grow even when clocks do not
+ * @param wanted     the releaseVersion that a backup has; later ones are higher all the same
+ * @throws {ReleaseRefused}
  */
-export function committed(catalog: CatalogValue, id: string, nowSeconds: number): CatalogValue {
+export function committed(
+  catalog: CatalogValue,
+  id: string,
+  nowSeconds: number,
+  wanted?: number,
+): CatalogValue {
   const pending = catalog.entries.find((entry) => entry.id === id);
   if (pending === undefined) return catalog;
   const last = lastReleaseOf(catalog, pending.name);
-  const releaseVersion = Math.max(last + 1, nowSeconds);
+  if (wanted !== undefined) refuseRelease(catalog, pending, nowSeconds, wanted);
+  const releaseVersion = wanted ?? Math.max(last + 1, nowSeconds);
   const revived = (entry: CatalogEntry): boolean =>
     entry.state === "retired" && entry.root === pending.root;
   return {
@@ -70,7 +81,7 @@ export function committed(catalog: CatalogValue, id: string, nowSeconds: number)
       ...catalog.entries.filter((entry) => entry.id !== id && !revived(entry)),
       { ...pending, state: "committed", releaseVersion },
     ],
-    lastRelease: { ...catalog.lastRelease, [pending.name]: releaseVersion },
+    lastRelease: { ...catalog.lastRelease, [pending.name]: Math.max(last, releaseVersion) },
   };
 }
 
@@ -81,6 +92,25 @@ export function retired(catalog: CatalogValue, id: string, removedAt: string): C
       entry.id === id ? { ...entry, state: "retired", removedAt } : entry,
     ),
   };
+}
+
+/**
+ * Cosmos takes name and releaseVersion for one package for ever; and one far in the future would be
+ * ahead of everything that is added later.
+ */
+function refuseRelease(
+  { entries }: CatalogValue,
+  { name, root }: CatalogEntry,
+  nowSeconds: number,
+  wanted: number,
+): void {
+  const owner = entries.find(
+    (entry) => entry.name === name && entry.releaseVersion === wanted && entry.root !== root,
+  );
+  if (owner) throw new ReleaseRefused(name, wanted, `it belongs to version ${owner.version}`);
+  if (wanted > nowSeconds + daySeconds) {
+    throw new ReleaseRefused(name, wanted, "it is in the future");
+  }
 }
 
 /** Names come from packages, so a name like `constructor` must not find what objects inherit. */

@@ -55,6 +55,18 @@ export class PackageConflict extends CatalogError {
   }
 }
 
+/** A backup's releaseVersion that this registry cannot give. */
+export class ReleaseRefused extends CatalogError {
+  readonly code = "PackageConflict";
+  constructor(packageName: string, releaseVersion: number, why: string) {
+    super(`releaseVersion ${releaseVersion} of ${packageName} cannot be given: ${why}`, {
+      packageName,
+      releaseVersion,
+      hint: "add the package without it; it then becomes the newest version",
+    });
+  }
+}
+
 /** Content that a package references came neither with it nor before; `detail` lists it all. */
 export class PackageIncomplete extends BundleInvalid {
   readonly detail: Readonly<Record<string, unknown>>;

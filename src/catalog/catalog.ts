@@ -12,6 +12,24 @@ export interface AddedPackage extends PublishedPackage {
   readonly created: boolean;
 }
 
+export interface AddOptions {
+  /** As a backup has it. A package that is here already keeps its own. */
+  readonly releaseVersion?: number;
+}
+
+/** A `.dcos` file that is made while it is read. */
+export interface PackageBundle {
+  readonly name: string;
+  readonly version: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Byte positions, both inclusive. A chunk is valid only until the next one is asked for. */
+  read(
+    range: { readonly start: number; readonly end: number } | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array>;
+}
+
 export interface Catalog {
   /** The published packages; at most two seconds old, from memory when nothing changed. */
   snapshot(): Promise<CatalogSnapshot>;
@@ -23,8 +41,13 @@ export interface Catalog {
    * @throws {BundleInvalid} when the bytes are no bundle
    * @throws {PackageInvalid} when the package in it breaks a rule
    * @throws {PackageConflict} when this version is here with other content
+   * @throws {ReleaseRefused} when the wanted releaseVersion cannot be given
    */
-  ingest(bundle: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<AddedPackage>;
+  ingest(
+    bundle: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+    options?: AddOptions,
+  ): Promise<AddedPackage>;
 
   /**
    * Publishes the package whose content was pushed before, blob by blob.
@@ -34,7 +57,7 @@ export interface Catalog {
    * @throws {PackageInvalid}
    * @throws {PackageConflict}
    */
-  publish(root: Digest): Promise<AddedPackage>;
+  publish(root: Digest, options?: AddOptions): Promise<AddedPackage>;
 
   /**
    * Takes a package out of the snapshot at once; its content stays for running services.
@@ -49,4 +72,7 @@ export interface Catalog {
    * removed and is retained, names exactly this pair.
    */
   asset(path: string): Promise<PackageAsset | undefined>;
+
+  /** The published package with this root as a `.dcos` file; undefined when there is none. */
+  bundle(root: Digest): Promise<PackageBundle | undefined>;
 }

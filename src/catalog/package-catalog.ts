@@ -8,6 +8,7 @@
 import { randomBytes } from "node:crypto";
 import type { Digest } from "../oci/digest.ts";
 import { BlobUnknown } from "../oci/registry-error.ts";
+import { readBundleRange } from "../packages/bundle-range.ts";
 import { readBundle } from "../packages/bundle-reader.ts";
 import { checkPackageImages, type StoredContent } from "../packages/check-package-images.ts";
 import type { PackageAsset, PackageContent } from "../packages/package-content.ts";
@@ -16,7 +17,7 @@ import { layout } from "../registry/layout.ts";
 import type { Registry } from "../registry/registry.ts";
 import { ManifestBlobUnknown } from "../registry/registry-errors.ts";
 import { StoreUnavailable } from "../storage/store-error.ts";
-import type { AddedPackage, Catalog } from "./catalog.ts";
+import type { AddedPackage, AddOptions, Catalog, PackageBundle } from "./catalog.ts";
 import {
   type CatalogEntry,
   type CatalogValue,
@@ -34,6 +35,7 @@ import {
   VersionNotFound,
 } from "./catalog-error.ts";
 import { CatalogView } from "./catalog-view.ts";
+import { planPackage } from "./package-bundle.ts";
 import { PackagePublication } from "./package-publication.ts";
 import type { CatalogSnapshot, PublishedPackage } from "./package-record.ts";
 import { PackageRecords } from "./package-records.ts";
@@ -63,17 +65,42 @@ export class PackageCatalog implements Catalog {
     return this.#view.asset(path);
   }
 
-  async ingest(bundle: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<AddedPackage> {
+  async bundle(root: Digest): Promise<PackageBundle | undefined> {
+    const { packages } = await this.snapshot();
+    const found = packages.find(({ record }) => record.root === root);
+    if (found === undefined) return undefined;
+    const { blobs, options } = this.#registry;
+    const { record } = found;
+    const plan = await planPackage(record, (digest) => blobs.bytes(digest, options.manifestLimit));
+    const { name, version } = record.definition;
+    return {
+      name,
+      version,
+      size: plan.size,
+      read: (range, signal) =>
+        readBundleRange(
+          plan,
+          async (digest, part) => (await blobs.open(digest)).open(part, signal),
+          range,
+        ),
+    };
+  }
+
+  async ingest(
+    bundle: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+    options: AddOptions = {},
+  ): Promise<AddedPackage> {
     const { blobs } = this.#registry;
     const sink = {
       blob: (digest: Digest, size: number, body: AsyncIterable<Buffer>) =>
         blobs.push(digest, body, size),
     };
     const { root } = await readBundle(bundle, sink, { signal });
-    return this.publish(root.digest);
+    return this.publish(root.digest, options);
   }
 
-  async publish(root: Digest): Promise<AddedPackage> {
+  async publish(root: Digest, wanted: AddOptions = {}): Promise<AddedPackage> {
     const { blobs, options } = this.#registry;
     const content = await readPackageContent(root, (digest) =>
       blobs.bytes(digest, options.manifestLimit),
@@ -82,20 +109,21 @@ export class PackageCatalog implements Catalog {
     const { name, version } = content.definition;
     const publication = new PackagePublication(this.#registry, content);
     const added =
-      (await this.#present(name, version, root)) ?? (await this.#add(root, content, publication));
+      (await this.#present(name, version, root)) ?? (await this.#add(content, publication, wanted));
     await publication.list();
     return added;
   }
 
   async #add(
-    root: Digest,
-    { definition: { name, version } }: PackageContent,
+    { root, definition: { name, version } }: PackageContent,
     publication: PackagePublication,
+    wanted: AddOptions,
   ): Promise<AddedPackage> {
     const record = await publication.prepare();
     const entry = await this.#pend(name, version, await this.#records.write(record), root);
     try {
-      return { record, releaseVersion: await this.#complete(entry, publication), created: true };
+      const releaseVersion = await this.#complete(entry, publication, wanted);
+      return { record, releaseVersion, created: true };
     } catch (error) {
       await this.#update((catalog) => withoutEntry(catalog, entry.id));
       const twin = await this.#present(name, version, root).catch(() => undefined);
@@ -141,21 +169,30 @@ export class PackageCatalog implements Catalog {
   }
 
   /** After the entry was written: what is found here now stays here until it is committed. */
-  async #complete(entry: CatalogEntry, publication: PackagePublication): Promise<number> {
+  async #complete(
+    entry: CatalogEntry,
+    publication: PackagePublication,
+    wanted: AddOptions,
+  ): Promise<number> {
     const record = await this.#records.read(entry.record);
     const absent = await this.#registry.manifests.absent(new Set(record.closure));
     if (absent.length > 0) throw new PackageIncomplete(absent);
     // A collector that has read the catalogue before the entry was there finds these links changed.
     await publication.link().catch(explainMissing);
     await publication.name();
-    return this.#commit(entry);
+    return this.#commit(entry, wanted);
   }
 
   /** Uniqueness is decided here, in the write that makes the package visible. */
-  async #commit({ id, name, version, root }: CatalogEntry): Promise<number> {
+  async #commit(
+    { id, name, version, root }: CatalogEntry,
+    { releaseVersion }: AddOptions,
+  ): Promise<number> {
     const nowSeconds = Math.floor(this.#now().getTime() / 1000);
     const catalog = await this.#update((current) =>
-      findCommitted(current, name, version) ? undefined : committed(current, id, nowSeconds),
+      findCommitted(current, name, version)
+        ? undefined
+        : committed(current, id, nowSeconds, releaseVersion),
     );
     const entry = findCommitted(catalog, name, version);
     if (entry?.id === id) return entry.releaseVersion;

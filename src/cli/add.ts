@@ -5,9 +5,10 @@ import { Interrupted } from "./cli-error.ts";
 import { addConnectionOptions, type ConnectionOptions } from "./connection.ts";
 import { type CliContext, type CommandFactory, isQuiet } from "./context.ts";
 import { printJson, printLine } from "./print.ts";
-import { createProgress, type Progress, type ProgressMode, progressModes } from "./progress.ts";
+import { createProgress, type ProgressMode, progressModes } from "./progress.ts";
 import type { ListedPackage } from "./registry-answer.ts";
 import type { RegistryClient } from "./registry-client.ts";
+import { shownUpload } from "./shown-upload.ts";
 import { printable } from "./terminal.ts";
 import { withRegistry } from "./with-registry.ts";
 
@@ -55,22 +56,9 @@ async function send(
   };
   const sent = () =>
     say("Package uploaded successfully. Please wait while it is being validated..");
-  let pushing = false;
-  const source = {
-    ...bundle,
-    chunks: readAndShow(bundle, upload, sent),
-    onProgress(bytes: number) {
-      pushing = true;
-      upload.advance(bytes);
-    },
-    onPushed() {
-      pushing = false;
-      upload.finish();
-      sent();
-    },
-  };
+  const source = shownUpload(bundle, upload, sent);
   const added = await registry.add(source, signal).catch((error) => {
-    if (pushing) upload.fail();
+    source.fail();
     throw signal.aborted ? interruptedUpload(options.dcosFile) : error;
   });
   if (options.json) return printJson(terminal, added.document);
@@ -78,23 +66,6 @@ async function send(
   for (const { name, version } of added.value) printLine(terminal, `\t ${name} ${version}`);
   say("Note: It will take a couple of minutes for the packages to be added to the registry");
   sayMore(added.value, context);
-}
-
-/** `taken` is called once the last byte has left for the socket, before the answer comes. */
-async function* readAndShow(
-  bundle: BundleFile,
-  upload: Progress,
-  taken: () => void,
-): AsyncGenerator<Uint8Array> {
-  let whole = false;
-  try {
-    yield* bundle.read((bytes) => upload.advance(bytes));
-    whole = true;
-  } finally {
-    if (!whole) upload.fail();
-  }
-  upload.finish();
-  taken();
 }
 
 /** Notes for people, on stderr; the last is the command that scripts of the original run next. */

@@ -19,6 +19,8 @@ export interface UploadSource {
   readonly chunks: AsyncIterable<Uint8Array>;
   /** The first bytes of `chunks`, at least one. */
   readonly start: Uint8Array;
+  /** What a backup says that the package had; left to the registry otherwise. */
+  readonly releaseVersion?: number;
 }
 
 export interface UploadLimits {
@@ -41,7 +43,7 @@ export async function uploadBundle(
 ): Promise<Answer> {
   const sending = new Sending(limits.stallTimeoutMs ?? 120_000);
   try {
-    return await post(transport, source.size, sending.watch(source.chunks), {
+    return await post(transport, source, sending.watch(source.chunks), {
       answerTimeoutMs: limits.validationTimeoutMs ?? defaultValidationMs,
       signal: AbortSignal.any([signal, sending.stalled]),
     });
@@ -56,21 +58,27 @@ export async function uploadBundle(
   }
 }
 
+type AddByRootOptions = UploadLimits & Pick<UploadSource, "releaseVersion">;
+
 /** Adds a package whose blobs are all there. */
 export function addByRoot(
   transport: RegistryTransport,
   root: Digest,
-  { validationTimeoutMs = defaultValidationMs }: UploadLimits,
+  { releaseVersion, validationTimeoutMs = defaultValidationMs }: AddByRootOptions,
   signal: AbortSignal,
 ): Promise<Answer> {
   return transport.exchange({
     method: "POST",
-    route: "package/add",
+    route: addRoute(releaseVersion),
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ root }),
     answerTimeoutMs: validationTimeoutMs,
     signal,
   });
+}
+
+function addRoute(releaseVersion: number | undefined): string {
+  return `package/add${releaseVersion === undefined ? "" : `?releaseVersion=${releaseVersion}`}`;
 }
 
 const defaultValidationMs = 900_000;
@@ -82,13 +90,13 @@ interface PostOptions {
 
 function post(
   transport: RegistryTransport,
-  size: number,
+  { size, releaseVersion }: UploadSource,
   chunks: AsyncIterable<Uint8Array>,
   options: PostOptions,
 ): Promise<Answer> {
   return transport.exchange({
     method: "POST",
-    route: "package/add",
+    route: addRoute(releaseVersion),
     headers: { "content-type": "application/x-tar", "content-length": String(size) },
     body: Readable.from(chunks),
     ...options,
@@ -98,7 +106,7 @@ function post(
 /** @returns the registry's answer to the headers and the first block; undefined when it waits for more */
 async function askForRefusal(
   transport: RegistryTransport,
-  { size, start }: UploadSource,
+  source: UploadSource,
   { refusalTimeoutMs = 5_000 }: UploadLimits,
   signal: AbortSignal,
 ): Promise<Answer | undefined> {
@@ -107,12 +115,12 @@ async function askForRefusal(
   const timer = setTimeout(() => patience.abort(), refusalTimeoutMs);
   const enough = AbortSignal.any([signal, patience.signal]);
   const waiting = (async function* () {
-    yield start;
+    yield source.start;
     if (!enough.aborted) await once(enough, "abort");
   })();
   try {
     const options = { answerTimeoutMs: refusalTimeoutMs, signal: enough };
-    return await post(transport, size, waiting, options).catch(() => undefined);
+    return await post(transport, source, waiting, options).catch(() => undefined);
   } finally {
     clearTimeout(timer);
   }

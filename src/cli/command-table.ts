@@ -49,6 +49,16 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./serve.ts")).serve,
   },
   {
+    name: "export",
+    summary: "Save packages of the registry as .dcos files",
+    load: async () => (await import("./export.ts")).exportPackages,
+  },
+  {
+    name: "restore",
+    summary: "Add all packages of an exported directory, as they were",
+    load: async () => (await import("./restore.ts")).restore,
+  },
+  {
     name: "health",
     summary: "Show whether the registry is healthy; exits with 0 when it is",
     load: async () => (await import("./health.ts")).health,

@@ -42,6 +42,7 @@ const byCode: Readonly<Record<string, number>> = {
   ServiceUnavailable: exitCodes.unreachable,
 
   BUNDLE_INVALID: exitCodes.damaged,
+  BACKUP_INVALID: exitCodes.damaged,
   DIGEST_INVALID: exitCodes.damaged,
   SIZE_INVALID: exitCodes.damaged,
 

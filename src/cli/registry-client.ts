@@ -10,6 +10,7 @@ import { type PushSource, pushBundle } from "./bundle-push.ts";
 import { addByRoot, type UploadLimits, type UploadSource, uploadBundle } from "./bundle-upload.ts";
 import type { Connection } from "./connection.ts";
 import { BlobCache } from "./fetch/blob-cache.ts";
+import type { HttpAnswer } from "./fetch/http-client.ts";
 import {
   type Answered,
   type DescribedPackage,
@@ -19,7 +20,7 @@ import {
   type ListedPackage,
   packagesOf,
 } from "./registry-answer.ts";
-import type { Answer } from "./registry-refusal.ts";
+import { type Answer, foreignAnswer, RegistryRefusal } from "./registry-refusal.ts";
 import { RegistryTransport, type TransportOptions } from "./registry-transport.ts";
 import { UploadJournal } from "./upload-journal.ts";
 
@@ -58,7 +59,7 @@ export class RegistryClient {
     const answer =
       root === undefined
         ? await uploadBundle(this.#transport, bundle, this.#options, signal)
-        : await addByRoot(this.#transport, root, this.#options, signal);
+        : await addByRoot(this.#transport, root, { ...this.#options, ...release(bundle) }, signal);
     return packagesOf(answer);
   }
 
@@ -74,6 +75,38 @@ export class RegistryClient {
     });
     if (root !== undefined) bundle.onPushed();
     return root;
+  }
+
+  /** Bytes of a package's bundle. @throws {RegistryRefusal | NotARegistry | RegistryUnreachable} */
+  async bundleSize(route: string, signal: AbortSignal): Promise<number> {
+    const found = await this.#transport.exchange({
+      method: "HEAD",
+      route,
+      answerTimeoutMs,
+      signal,
+    });
+    const length = found.headers.get("content-length");
+    if (found.status === 200 && length !== undefined) return Number(length);
+    if (found.status !== 404) throw foreignAnswer(found);
+    throw new RegistryRefusal(
+      "VersionNotFound",
+      404,
+      "the registry has no such bundle (any more)",
+      {},
+      {
+        where: found.url,
+        hint: "see dcos-registry list; an older registry cannot export",
+      },
+    );
+  }
+
+  /** @throws {FetchFailed} */
+  openBundle(
+    route: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> {
+    return this.#transport.open(route, headers, { idleTimeoutMs: answerTimeoutMs, signal });
   }
 
   async describe(
@@ -120,4 +153,8 @@ export class RegistryClient {
       signal,
     });
   }
+}
+
+function release({ releaseVersion }: UploadSource): Pick<UploadSource, "releaseVersion"> {
+  return releaseVersion === undefined ? {} : { releaseVersion };
 }

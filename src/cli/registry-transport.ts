@@ -10,6 +10,8 @@ import { type Dispatcher, request } from "undici";
 import { openAgent } from "../network/proxied-agent.ts";
 import { proxySettings } from "../network/proxy.ts";
 import type { Connection } from "./connection.ts";
+import { explainFailure } from "./fetch/fetch-failed.ts";
+import { answerOf, type HttpAnswer } from "./fetch/http-client.ts";
 import { explainNetworkError } from "./network-error.ts";
 import { type Answer, NotARegistry } from "./registry-refusal.ts";
 
@@ -81,12 +83,40 @@ export class RegistryTransport {
     }
   }
 
+  /**
+   * Opens an answer whose body the caller reads or discards.
+   *
+   * @throws {FetchFailed} whatever was answered is an answer, errors included
+   */
+  async open(
+    route: string,
+    headers: Readonly<Record<string, string>>,
+    { idleTimeoutMs, signal }: { idleTimeoutMs: number; signal: AbortSignal },
+  ): Promise<HttpAnswer> {
+    const url = new URL(route, this.#connection.url);
+    this.#options.trace?.(`> GET ${url.href}`);
+    try {
+      const response = await request(url, {
+        dispatcher: this.#dispatcher,
+        headers: this.#headers({ headers: { accept: "*/*", ...headers } }),
+        headersTimeout: idleTimeoutMs,
+        bodyTimeout: idleTimeoutMs,
+        signal,
+      });
+      this.#options.trace?.(`< HTTP ${response.statusCode}`);
+      return answerOf(url, response);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw explainFailure(error, idleTimeoutMs);
+    }
+  }
+
   /** Ends all connections, so that the program can end. */
   async close(): Promise<void> {
     await this.#dispatcher.destroy();
   }
 
-  #headers({ headers }: Exchange): Record<string, string> {
+  #headers({ headers }: Pick<Exchange, "headers">): Record<string, string> {
     const { authorization } = this.#connection;
     return {
       accept: "application/json",

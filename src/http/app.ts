@@ -12,6 +12,7 @@ import type { CosmosIndex } from "../catalog/cosmos-index.ts";
 import type { ServedLocations } from "../catalog/repository-entry.ts";
 import type { GarbageCollection } from "../registry/collector/garbage-collection.ts";
 import type { Room } from "../storage/room.ts";
+import { bundleRoutes } from "./bundle-routes.ts";
 import { cosmosErrors } from "./cosmos-envelope.ts";
 import { gcRoutes } from "./gc-routes.ts";
 import { type HealthCheck, healthRoutes } from "./health-routes.ts";
@@ -47,6 +48,7 @@ export function createApp(parts: AppParts): Express {
   app.use(healthRoutes(index, healthChecks));
   app.use(repoRoutes(index));
   app.use(resourceRoutes({ catalog, openBlob }));
+  app.use(bundleRoutes(catalog));
   app.use(packageRoutes({ catalog, locations, guard, bundleLimit, ...(room && { room }) }));
   app.use(gcRoutes(collection, guard));
   app.use(() => {

@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import { type RequestHandler, Router } from "express";
-import type { AddedPackage, Catalog } from "../catalog/catalog.ts";
+import type { AddedPackage, AddOptions, Catalog } from "../catalog/catalog.ts";
 import { PackageNotFound, VersionNotFound } from "../catalog/catalog-error.ts";
 import { byNameNewestFirst } from "../catalog/index-generation.ts";
 import type { PublishedPackage } from "../catalog/package-record.ts";
@@ -94,13 +94,24 @@ async function receivePackage(
   if (encoding !== undefined && encoding !== "identity") {
     throw new RequestInvalid("Content-Encoding", "the bundle is sent as it is");
   }
+  const options = addOptionsOf(request);
   if (isJson(type)) {
-    return catalog.publish(parseDigest(requiredText(await readJson(request), "root")));
+    return catalog.publish(parseDigest(requiredText(await readJson(request), "root")), options);
   }
   if (!bundleTypes.has(essence(type))) {
     throw new RequestInvalid("Content-Type", `${[...bundleTypes].join(", ")} or application/json`);
   }
-  return catalog.ingest(limitedBody(request, limit), signal);
+  return catalog.ingest(limitedBody(request, limit), signal, options);
+}
+
+/** `?releaseVersion=N`, with which `restore` gives a package the place that it had. */
+function addOptionsOf({ url = "" }: IncomingMessage): AddOptions {
+  const name = "releaseVersion";
+  const values = new URLSearchParams(url.split("?")[1]).getAll(name);
+  const [text] = values;
+  if (text === undefined) return {};
+  if (values.length === 1 && /^[1-9][0-9]{0,14}$/.test(text)) return { [name]: Number(text) };
+  throw new RequestInvalid(name, "must be a positive whole number");
 }
 
 function describePackage(catalog: Catalog, locations: ServedLocations): RequestHandler {

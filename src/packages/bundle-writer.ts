@@ -10,6 +10,7 @@ import path from "node:path";
 import { type Digest, digestSoFar } from "../oci/digest.ts";
 import { DigestMismatch, SizeMismatch } from "../oci/registry-error.ts";
 import type { BundlePlan, PlannedEntry } from "./bundle-plan.ts";
+import { syncDirectory } from "./sync-directory.ts";
 import { blockSize, encodeTarHeader, paddingOf } from "./tar-header.ts";
 
 /** Opens the content of a blob; called once for each blob of the plan. */
@@ -153,18 +154,5 @@ async function publish(partial: string, target: string): Promise<void> {
     if (code === "EEXIST") throw new BundleExists(target, { cause });
     if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw cause;
     await rename(partial, target);
-  }
-}
-
-/** Makes the new name durable. Windows cannot open directories, and needs no such thing. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "EISDIR" || error.code === "EPERM") return undefined;
-    throw error;
-  });
-  try {
-    await handle?.sync();
-  } finally {
-    await handle?.close();
   }
 }

@@ -3,7 +3,12 @@
  *
  * Its "bundle" is a JSON text of `PackageParts` instead of a tar, so that a test can write one.
  */
-import type { AddedPackage, Catalog } from "../../src/catalog/catalog.ts";
+import type {
+  AddedPackage,
+  AddOptions,
+  Catalog,
+  PackageBundle,
+} from "../../src/catalog/catalog.ts";
 import {
   PackageConflict,
   PackageNotFound,
@@ -24,6 +29,7 @@ export class MemoryCatalog implements Catalog {
   /** Blobs by digest: the content of files, and of images by their reference. */
   readonly blobs = new Map<Digest, Buffer>();
   readonly #pushed = new Map<Digest, PublishedPackage>();
+  readonly #bundles = new Map<Digest, Buffer>();
   readonly #assets = new Map<string, PackageAsset>();
   #packages: readonly PublishedPackage[] = [];
   #generation = 0;
@@ -39,7 +45,11 @@ export class MemoryCatalog implements Catalog {
     return { generation: String(this.#generation), packages: this.#packages };
   }
 
-  async ingest(bundle: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<AddedPackage> {
+  async ingest(
+    bundle: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+    options: AddOptions = {},
+  ): Promise<AddedPackage> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of bundle) {
       signal.throwIfAborted();
@@ -47,7 +57,22 @@ export class MemoryCatalog implements Catalog {
         throw new BundleInvalid("not a bundle", { hint: "build it again" });
       chunks.push(chunk);
     }
-    return this.publish(this.push(JSON.parse(Buffer.concat(chunks).toString())));
+    const text = Buffer.concat(chunks);
+    const root = this.push(JSON.parse(text.toString()));
+    this.#bundles.set(root, text);
+    return this.publish(root, options);
+  }
+
+  /** The JSON text that came in. */
+  async bundle(root: Digest): Promise<PackageBundle | undefined> {
+    const text = this.#bundles.get(root);
+    const found = this.#packages.find(({ record }) => record.root === root);
+    if (text === undefined || found === undefined) return undefined;
+    const { name, version } = found.record.definition;
+    const read = async function* (range?: { start: number; end: number }) {
+      yield range ? text.subarray(range.start, range.end + 1) : text;
+    };
+    return { name, version, size: text.byteLength, read };
   }
 
   /** Stores content without publishing it, as pushing its blobs through `/v2` does. */
@@ -63,7 +88,7 @@ export class MemoryCatalog implements Catalog {
     return found.record.root;
   }
 
-  async publish(root: Digest): Promise<AddedPackage> {
+  async publish(root: Digest, { releaseVersion }: AddOptions = {}): Promise<AddedPackage> {
     const pushed = this.#pushed.get(root);
     if (!pushed) throw new ManifestUnknown(`${root} is not here`);
     const { name, version } = pushed.record.definition;
@@ -71,7 +96,7 @@ export class MemoryCatalog implements Catalog {
     if (present?.record.root === root) return { ...present, created: false };
     if (present) throw new PackageConflict(present);
     this.#clock += 1;
-    const added = { record: pushed.record, releaseVersion: this.#clock };
+    const added = { record: pushed.record, releaseVersion: releaseVersion ?? this.#clock };
     this.#packages = [...this.#packages, added];
     for (const asset of added.record.assets) this.#assets.set(asset.path, asset);
     this.#generation += 1;

@@ -28,10 +28,10 @@ export interface DownloadOptions extends RetryPolicy {
 /** So many bytes between two failures are worth going on, in bytes. */
 const progressBytes = 1024 * 1024;
 
-/** @throws {FetchFailed} */
+/** @param file goes on behind what it holds, when that is of the same content @throws {FetchFailed} */
 export async function download(
   source: DownloadSource,
-  file: FileHandle,
+  file: FileHandle | HashingFile,
   options: DownloadOptions,
 ): Promise<WrittenContent> {
   const running = new Download(source, file, options);
@@ -55,9 +55,9 @@ class Download {
   /** Strong ETag of the answer that the bytes so far came from. */
   #validator: string | undefined;
 
-  constructor(source: DownloadSource, file: FileHandle, options: DownloadOptions) {
+  constructor(source: DownloadSource, file: FileHandle | HashingFile, options: DownloadOptions) {
     this.#source = source;
-    this.#file = new HashingFile(file);
+    this.#file = file instanceof HashingFile ? file : new HashingFile(file);
     this.#options = options;
     this.#total = source.size;
   }

@@ -9,6 +9,8 @@ export interface WrittenContent {
   readonly size: number;
 }
 
+const readBytes = 1024 * 1024;
+
 export class HashingFile {
   readonly #file: FileHandle;
   #hash: Hash = createHash("sha256");
@@ -16,6 +18,20 @@ export class HashingFile {
 
   constructor(file: FileHandle) {
     this.#file = file;
+  }
+
+  /** Goes on behind what the file holds, unless that is too long to be its beginning. */
+  static async continued(file: FileHandle, longest: number): Promise<HashingFile> {
+    const begun = new HashingFile(file);
+    const { size } = await file.stat();
+    if (size > longest) await begun.restart();
+    const buffer = Buffer.allocUnsafe(readBytes);
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, readBytes, begun.#size);
+      if (bytesRead === 0) return begun;
+      begun.#hash.update(buffer.subarray(0, bytesRead));
+      begun.#size += bytesRead;
+    }
   }
 
   /** Bytes so far. */

@@ -121,7 +121,10 @@ export class HttpClient {
   }
 }
 
-function answerOf(url: URL, { statusCode, statusText, headers, body }: Dispatcher.ResponseData) {
+export function answerOf(
+  url: URL,
+  { statusCode, statusText, headers, body }: Dispatcher.ResponseData,
+): HttpAnswer {
   const values = (name: string) => [headers[name] ?? []].flat();
   return {
     url,
