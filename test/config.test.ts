@@ -69,6 +69,7 @@ describe("configuration", () => {
         uploadsPerClient: 64,
         freeBytes: -1,
       },
+      scrub: { intervalHours: 168, bytesPerSecond: 16 * 1024 * 1024 },
       packages: { retainDays: 30 },
       upload: { expiryHours: 24 },
       gc: {

@@ -52,6 +52,12 @@ export interface Config {
     /** Writers leave this much of the disk free; -1 lets its size decide, 0 is no floor. */
     readonly freeBytes: number;
   };
+  readonly scrub: {
+    /** 0: on request only. */
+    readonly intervalHours: number;
+    /** 0: as fast as it goes. */
+    readonly bytesPerSecond: number;
+  };
   readonly packages: { readonly retainDays: number };
   readonly upload: { readonly expiryHours: number };
   readonly gc: {
@@ -117,6 +123,10 @@ export function toConfig(values: ReadonlyMap<string, Value>, environment: Enviro
       uploads: number("/limits/uploads"),
       uploadsPerClient: number("/limits/uploads-per-client"),
       freeBytes: number("/limits/free-bytes"),
+    },
+    scrub: {
+      intervalHours: number("/scrub/interval-hours"),
+      bytesPerSecond: number("/scrub/bytes-per-second"),
     },
     packages: { retainDays: number("/packages/retain-days") },
     upload: { expiryHours: number("/upload/expiry-hours") },

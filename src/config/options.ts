@@ -229,6 +229,23 @@ export const options: readonly Option[] = [
       "pushes and additions are refused (507) where less is left on the disk; -1 for 2 % of it, from 1 to 10 GiB, at most a tenth",
   },
   {
+    pointer: "/scrub/interval-hours",
+    schema: { type: "integer", minimum: 0, maximum: 8_760, default: 168 },
+    value: "HOURS",
+    summary: "pause between two verifications of all that is stored; 0 for none but on request",
+  },
+  {
+    pointer: "/scrub/bytes-per-second",
+    schema: {
+      type: "integer",
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      default: 16 * MiB,
+    },
+    value: "BYTES",
+    summary: "how fast a verification reads; 0 for as fast as it goes",
+  },
+  {
     pointer: "/packages/retain-days",
     schema: { type: "integer", minimum: 0, maximum: 36_500, default: 30 },
     value: "DAYS",

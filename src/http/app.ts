@@ -20,6 +20,7 @@ import { packageRoutes } from "./package-routes.ts";
 import { repoRoutes } from "./repo-routes.ts";
 import { NotFound } from "./request-error.ts";
 import { type OpenBlob, resourceRoutes } from "./resource-routes.ts";
+import { type Scrubbing, scrubRoutes } from "./scrub-routes.ts";
 import type { Handler } from "./version-check.ts";
 import type { WriteGuard } from "./write-guard.ts";
 
@@ -34,6 +35,7 @@ export interface AppParts {
   readonly room?: Room;
   readonly bundleLimit: number;
   readonly collection: GarbageCollection;
+  readonly scrubbing?: Scrubbing;
   readonly healthChecks: readonly HealthCheck[];
   readonly log: Logger;
 }
@@ -51,6 +53,7 @@ export function createApp(parts: AppParts): Express {
   app.use(bundleRoutes(catalog));
   app.use(packageRoutes({ catalog, locations, guard, bundleLimit, ...(room && { room }) }));
   app.use(gcRoutes(collection, guard));
+  if (parts.scrubbing) app.use(scrubRoutes(parts.scrubbing, guard));
   app.use(() => {
     throw new NotFound();
   });

@@ -12,7 +12,7 @@ import { DocumentChanged, type Documents } from "../storage/document.ts";
 import type { ByteRange, ObjectStore } from "../storage/object-store.ts";
 import type { RecentDocuments } from "../storage/recent-documents.ts";
 import { ObjectDamaged, ObjectNotFound, StoreUnavailable } from "../storage/store-error.ts";
-import { Blob, collect } from "./blob.ts";
+import { Blob, collect, watched } from "./blob.ts";
 import {
   type BlobRecord,
   BlobRecords,
@@ -34,13 +34,21 @@ const contentBytes = 16 * 1024 * 1024;
 export class BlobStore {
   readonly #store: ObjectStore;
   readonly #records: BlobRecords;
+  readonly #suspect: (digest: Digest) => void;
 
   /** Manifests too large for their records, verified: what a digest names never changes. */
   readonly #contents = new BoundedMap<Digest, Buffer>(contentBytes);
 
-  constructor(store: ObjectStore, documents: Documents, recent: RecentDocuments) {
+  /** @param suspect told of each blob that is here and could not be read as what it should be */
+  constructor(
+    store: ObjectStore,
+    documents: Documents,
+    recent: RecentDocuments,
+    suspect: (digest: Digest) => void = () => undefined,
+  ) {
     this.#store = store;
     this.#records = new BlobRecords(documents, recent);
+    this.#suspect = suspect;
   }
 
   /** A promise to the client: what is here now stays long enough to be referenced by a manifest. */
@@ -79,13 +87,18 @@ export class BlobStore {
     range?: ByteRange,
     signal?: AbortSignal,
   ): Promise<AsyncIterable<Buffer>> {
+    const onFailure = (error: unknown): void => {
+      if (error instanceof ObjectDamaged || error instanceof ObjectNotFound) this.#suspect(digest);
+    };
     try {
-      return await (await this.open(digest)).open(range, signal);
+      return watched(await (await this.open(digest)).open(range, signal), onFailure);
     } catch (error) {
       if (!(error instanceof ObjectNotFound)) throw error;
       // Collected since the record was read, and perhaps pushed again, under another key.
       this.#records.forget(digest);
-      return (await this.open(digest)).open(range, signal);
+      const again = (await this.open(digest)).open(range, signal);
+      again.catch(onFailure);
+      return watched(await again, onFailure);
     }
   }
 
@@ -99,6 +112,7 @@ export class BlobStore {
     if (known) return known;
     const bytes = await collect(await this.stream(digest), blob.size);
     if (digestOf(bytes, algorithmOf(digest)) !== digest) {
+      this.#suspect(digest);
       throw new ObjectDamaged(digest, "its bytes have another digest");
     }
     this.#contents.set(digest, bytes, bytes.byteLength);

@@ -133,3 +133,23 @@ export async function collect(chunks: AsyncIterable<Buffer>, size: number): Prom
   for await (const chunk of chunks) position += chunk.copy(whole, position);
   return whole;
 }
+
+/** The same chunks; a failure among them is told. Ending early reaches the source. */
+export function watched(
+  chunks: AsyncIterable<Buffer>,
+  onFailure: (error: unknown) => void,
+): AsyncIterable<Buffer> {
+  return {
+    [Symbol.asyncIterator]: () => {
+      const iterator = chunks[Symbol.asyncIterator]();
+      return {
+        next: () => {
+          const next = iterator.next();
+          next.catch(onFailure);
+          return next;
+        },
+        return: async (value) => (await iterator.return?.(value)) ?? { done: true, value },
+      };
+    },
+  };
+}

@@ -1,4 +1,5 @@
 /** All parts of the registry over one object store, made in one place. */
+import type { Digest } from "../oci/digest.ts";
 import { Documents } from "../storage/document.ts";
 import { DocumentCache } from "../storage/document-cache.ts";
 import type { DocumentChanges } from "../storage/document-changes.ts";
@@ -23,6 +24,8 @@ export interface RegistryOptions {
   readonly manifestLimit: number;
   /** How long an upload may take from its start to its end. */
   readonly uploadLifeMs: number;
+  /** Told of each blob that is here and could not be read as what it should be. */
+  readonly onSuspect?: (digest: Digest) => void;
   /** Milliseconds since 1970; the system's clock unless a test brings its own. */
   readonly now?: () => number;
 }
@@ -57,7 +60,7 @@ export function openRegistry(
   const documents = new Documents(store, changesOfCached(changes));
   const recent = new RecentDocuments(documents, cache);
   const signingKeys = new SigningKeyDocument(documents, layout.signingKeys);
-  const blobs = new BlobStore(store, documents, recent);
+  const blobs = new BlobStore(store, documents, recent, options.onSuspect);
   const hidden = new HiddenBlobs(documents, recent, async (digest) =>
     isPresent(await blobs.fence(digest)),
   );

@@ -9,6 +9,7 @@ import { answerWorker, ParentCollection } from "./collection-channel.ts";
 import { provideCertificate } from "./credentials.ts";
 import { startInstance } from "./instance.ts";
 import { serveMetrics } from "./metrics.ts";
+import { createScrub } from "./scrubbing.ts";
 import { claimStorage, joinStorage, type Storage } from "./storage.ts";
 import { Workers } from "./workers.ts";
 
@@ -39,6 +40,8 @@ export async function serveStorage(
   try {
     const storage = await claim();
     ends.push(() => storage.end());
+    const scrub = createScrub(config, storage.store, log);
+    ends.push(() => scrub.stop());
     const { served, end, collecting } = await (config.workers > 1
       ? startWorkers(config, storage, log)
       : startAlone(config, storage, log));
@@ -47,6 +50,7 @@ export async function serveStorage(
     if (config.metricsListen) ends.push(await serveMetrics(config.metricsListen));
     started(served);
     collecting.start();
+    scrub.start();
     await aborted(stop);
     log.info("stopping");
   } finally {

@@ -20,13 +20,14 @@ import { RegistryTokens } from "../identity/registry-token.ts";
 import { StaticTokens } from "../identity/static-tokens.ts";
 import type { GarbageCollection } from "../registry/collector/garbage-collection.ts";
 import { FreezableStore } from "../registry/migration/freezable-store.ts";
-import { type Coherence, openRegistry } from "../registry/registry.ts";
+import { type Coherence, openRegistry, type RegistryOptions } from "../registry/registry.ts";
 import { DiskRoom, diskSpaceOf } from "../storage/disk-room.ts";
 import { MeasuredStore } from "../storage/measured-store.ts";
 import { type Room, roomInAll, StoreWithinRoom } from "../storage/room.ts";
+import { ScrubClient } from "./scrubbing.ts";
 import type { Storage } from "./storage.ts";
 import { spaceCheck, writesCheck } from "./storage-health.ts";
-import { exposeDisk, storageMetrics } from "./storage-metrics.ts";
+import { exposeDisk, exposeScrub, storageMetrics } from "./storage-metrics.ts";
 
 const hourMs = 60 * 60 * 1000;
 
@@ -53,11 +54,14 @@ export async function createServices(
   const { room, checks } = openRoom(config, storage);
   const freezable = new FreezableStore(new MeasuredStore(storage.store, storageMetrics));
   const store = new StoreWithinRoom(freezable, room);
-  const limits = {
+  const limits: RegistryOptions = {
     manifestLimit: config.limits.manifestBytes,
     uploadLifeMs: config.upload.expiryHours * hourMs,
+    ...(!config.readOnly && { onSuspect: (digest) => scrub.suspect(digest) }),
   };
   const registry = openRegistry(store, limits, coherence);
+  const scrub = new ScrubClient(freezable, registry, log);
+  exposeScrub(scrub.status);
   const tokens = new RegistryTokens(registry.signingKeys, config.serviceName);
   const identity = await openIdentity(config, tokens, log);
   const challenges = new Challenges({
@@ -90,7 +94,8 @@ export async function createServices(
     room,
     bundleLimit: config.limits.bundleBytes,
     collection,
-    healthChecks: [storage.check, ...checks, writesCheck(freezable)],
+    scrubbing: scrub,
+    healthChecks: [storage.check, ...checks, scrub.check, writesCheck(freezable)],
     log,
   });
   return { listener: createListener(app, v2), identity };

@@ -1,5 +1,6 @@
 /** What the storage does and how much room it has, as metrics. CONTRIBUTING.md lists their names. */
 import { Counter, Histogram } from "prom-client";
+import type { ScrubState } from "../registry/scrub/scrub-journal.ts";
 import type { DiskRoom, DiskState } from "../storage/disk-room.ts";
 import type { StoreObserver } from "../storage/measured-store.ts";
 import type { S3Operation } from "../storage/s3/s3-options.ts";
@@ -60,4 +61,29 @@ export function exposeDisk(room: DiskRoom): void {
     "max",
     async () => ({ enough: 0, low: 0.5, full: 1 })[(await room.state()).level],
   );
+}
+
+/** All workers ask the same journal. */
+export function exposeScrub(status: () => Promise<ScrubState>): void {
+  const figure = (
+    name: string,
+    help: string,
+    of: (state: ScrubState) => number | undefined,
+  ): void =>
+    defineGauge(`dcos_registry_scrub_${name}`, help, "max", async () => of(await status()));
+  figure("damaged", "Blobs and documents that are damaged and not healed", (state) => {
+    return state.damages.length;
+  });
+  figure("running", "1 while all that is stored is being verified, else 0", ({ runner }) =>
+    runner ? 1 : 0,
+  );
+  figure("verified_bytes", "Bytes that the pass which goes on has verified", ({ position }) => {
+    return position?.counts.bytes;
+  });
+  figure("content_bytes", "Bytes of all blobs, as the last whole pass counted them", ({ last }) => {
+    return last?.counts.bytes;
+  });
+  figure("finished_timestamp_seconds", "End of the last whole pass, since 1970", ({ last }) => {
+    return last && Date.parse(last.finishedAt) / 1000;
+  });
 }

@@ -4,13 +4,14 @@ import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { register } from "prom-client";
 import { defineGauge, metricTable, observeRequest } from "../../src/server/metrics.ts";
-import { exposeDisk, storageMetrics } from "../../src/server/storage-metrics.ts";
+import { exposeDisk, exposeScrub, storageMetrics } from "../../src/server/storage-metrics.ts";
 import { DiskRoom } from "../../src/storage/disk-room.ts";
 
 const space = { free: 150, total: 1000, freeFiles: 0, totalFiles: 0 };
 
 function exposeAll(): void {
   exposeDisk(new DiskRoom({ measure: async () => space }));
+  exposeScrub(async () => ({ damages: [] }));
 }
 
 describe("metrics", () => {

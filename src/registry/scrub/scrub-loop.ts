@@ -45,7 +45,7 @@ export class ScrubLoop {
     this.#scrubber = scrubber;
     this.#options = {
       onEnd: () => undefined,
-      pollMs: 10 * secondMs,
+      pollMs: 3 * secondMs,
       saveMs: 30 * secondMs,
       clock: () => performance.now(),
       now: Date.now,

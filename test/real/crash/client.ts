@@ -11,7 +11,7 @@ import { Expected } from "./expected.ts";
 import { PackageClient } from "./package-client.ts";
 import { pushBlob } from "./push.ts";
 
-const mostImages = 6;
+const mostImages = 4;
 const tags = ["latest", "v1", "v2"];
 
 interface PushedImage {

@@ -7,7 +7,7 @@ import { Connection } from "./connection.ts";
 import type { KillableServer } from "./killable-server.ts";
 
 /** A life ends when clients have done so many steps, and a moment later. */
-const longestLife = 40;
+const longestLife = 24;
 const longestMomentMs = 30;
 /** One start of so many is killed before it is done. */
 const killedStarts = 8;
