@@ -14,7 +14,8 @@ const mebibyte = 1024 * 1024;
 export function describeData(tested: Tested): void {
   describe("data", () => {
     const sizes = [0, 1, 65_535, 65_536, 65_537, mebibyte - 1, mebibyte, mebibyte + 1];
-    for (const size of [...sizes, 17 * mebibyte + 3]) {
+    // Around the ends of parts of 8 MiB, with which a bucket is written.
+    for (const size of [...sizes, 16 * mebibyte, 16 * mebibyte + 3, 17 * mebibyte + 3]) {
       it(`gives back ${size} bytes as they were`, async () => {
         const { store, sibling } = tested();
         const bytes = pattern(size);

@@ -26,12 +26,16 @@ export async function openS3(
 ): Promise<OpenedS3> {
   const connection = new S3Connection(options);
   const verdict = await tried(connection, probing);
+  return { store: storeFor(connection, verdict), connection, verdict };
+}
+
+/** For who knows the verdict already. */
+export function storeFor(connection: S3Connection, verdict: Verdict): S3Store {
   const conditions = verdict.arbitrates
     ? new StoreConditions(connection, verdict.etagStyle)
     : new ProcessConditions(connection);
   // Stores that arbitrate are consistent in their listings as well; of others nothing is known.
-  const store = new S3Store({ connection, conditions, listsEveryKey: verdict.arbitrates });
-  return { store, connection, verdict };
+  return new S3Store({ connection, conditions, listsEveryKey: verdict.arbitrates });
 }
 
 async function tried(connection: S3Connection, probing: ProbeOptions | "none"): Promise<Verdict> {

@@ -46,6 +46,8 @@ export class StagedObject implements StagedWrite {
   readonly #stop = new AbortController();
   readonly #parts: Part[] = [];
   readonly #sending = new Set<Promise<void>>();
+  /** Until the first byte goes into a part. */
+  #isSmall = true;
   #small: Buffer[] = [];
   #smallBytes = 0;
   #filling: Buffer | undefined;
@@ -65,11 +67,12 @@ export class StagedObject implements StagedWrite {
   async append(chunk: Uint8Array): Promise<void> {
     this.#throwIfFailed();
     this.#size += chunk.byteLength;
-    if (this.#filling === undefined && this.#smallBytes + chunk.byteLength <= smallBytes) {
+    if (this.#isSmall && this.#smallBytes + chunk.byteLength <= smallBytes) {
       this.#small.push(Buffer.from(chunk));
       this.#smallBytes += chunk.byteLength;
       return;
     }
+    this.#isSmall = false;
     for (const piece of this.#takeSmall()) await this.#fill(piece);
     await this.#fill(chunk);
   }
