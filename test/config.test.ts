@@ -193,7 +193,8 @@ describe("configuration", () => {
   });
 
   it("takes a bucket as options or as one URL, beside a directory of this machine", () => {
-    const usual = { region: "us-east-1", profile: "default", unsafeSingleWriter: false };
+    const own = { profile: "default", cacheBytes: 0, unsafeSingleWriter: false };
+    const usual = { region: "us-east-1", ...own };
     const bucket = { bucket: "images", path: "a/b", ...usual };
     const endpoint = "http://127.0.0.1:9000";
     const flags = ["--s3-bucket=images", "--s3-path=/a/b/", `--s3-endpoint=${endpoint}`];

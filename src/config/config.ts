@@ -83,6 +83,8 @@ export interface BucketConfig {
   readonly credentialsFile?: string;
   readonly profile: string;
   readonly forcePathStyle: boolean;
+  /** Of its data, kept on this machine's disk beside what is just being read. */
+  readonly cacheBytes: number;
   /** Somebody sees to it that one instance alone writes. */
   readonly unsafeSingleWriter: boolean;
 }
@@ -156,6 +158,7 @@ function toBucket(values: ReadonlyMap<string, Value>): BucketConfig {
     ...file,
     profile: text("/s3/credential-profile-name"),
     forcePathStyle: endpoint !== false && values.get("/s3/force-path-style") === true,
+    cacheBytes: values.get("/s3/cache-bytes") as number,
     unsafeSingleWriter: text("/s3/coordination") === "unsafe-single-writer",
   };
 }

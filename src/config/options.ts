@@ -91,6 +91,14 @@ export const options: readonly Option[] = [
     summary: "at an endpoint that is set: the bucket stands in the path, not in the host name",
   },
   {
+    pointer: "/s3/cache-bytes",
+    schema: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 },
+    value: "BYTES",
+    summary:
+      "of layers and files from the bucket, kept below --storage; 0 keeps them only while they are read",
+    catalog: "",
+  },
+  {
     pointer: "/s3/coordination",
     schema: { type: "string", enum: ["auto", "unsafe-single-writer"], default: "auto" },
     value: "MODE",

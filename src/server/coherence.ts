@@ -5,16 +5,29 @@ import { DocumentCache } from "../storage/document-cache.ts";
 import type { DocumentChanges } from "../storage/document-changes.ts";
 import { type ChangeHub, type HubMessage, isCacheMessage, systemMs } from "./change-hub.ts";
 import { Siblings } from "./siblings.ts";
+import type { Storage } from "./storage.ts";
 
 /** Workers count from 1. */
 const parentId = 0;
-/** How old a state may be that another instance has replaced, within the two seconds that are promised. */
-const sharedAgeMs = 1500;
 
-/** @param shared whether other servers may change the storage, too */
-export function openCoherence({ shared }: { readonly shared: boolean }): Coherence {
-  const maxAgeMs = shared ? sharedAgeMs : Number.POSITIVE_INFINITY;
-  const cache = new DocumentCache({ maxAgeMs, clock: systemMs });
+/** How long a change may go unnoticed that was not made through this server. */
+interface Ages {
+  readonly maxAgeMs: number;
+  /** Of content that never changes. */
+  readonly lastingAgeMs: number;
+}
+
+/** Less than the two seconds that are promised, as an answer takes time, too. */
+const distantAges: Ages = { maxAgeMs: 1500, lastingAgeMs: 60_000 };
+/** A directory has one server, see owner-lock.ts: nobody else changes it. */
+const ownAges: Ages = {
+  maxAgeMs: Number.POSITIVE_INFINITY,
+  lastingAgeMs: Number.POSITIVE_INFINITY,
+};
+
+/** In a bucket also writes of this server may land after it has given up on them. */
+export function openCoherence({ distant }: Pick<Storage, "distant">): Coherence {
+  const cache = new DocumentCache({ ...(distant ? distantAges : ownAges), clock: systemMs });
   if (!cluster.isWorker) return { cache, changes: cache };
   const siblings = new Siblings(cache, (message) => {
     // Without a parent this process ends, and until then nobody hears of it.

@@ -49,7 +49,7 @@ async function mountAll(config: Config, files: readonly string[], log: Logger): 
   }
   return {
     store,
-    shared: false,
+    distant: false,
     fixed: true,
     check: {
       name: "storage/coordination",

@@ -25,6 +25,7 @@ import { DiskRoom, diskSpaceOf } from "../storage/disk-room.ts";
 import { MeasuredStore } from "../storage/measured-store.ts";
 import { type Room, roomInAll, StoreWithinRoom } from "../storage/room.ts";
 import { ScrubClient } from "./scrubbing.ts";
+import { shareReads } from "./shared-data.ts";
 import type { Storage } from "./storage.ts";
 import { spaceCheck, writesCheck } from "./storage-health.ts";
 import { exposeDisk, exposeScrub, storageMetrics } from "./storage-metrics.ts";
@@ -53,7 +54,7 @@ export async function createServices(
 ): Promise<Services> {
   const { room, checks } = openRoom(config, storage);
   const freezable = new FreezableStore(new MeasuredStore(storage.store, storageMetrics));
-  const store = new StoreWithinRoom(freezable, room);
+  const store = new StoreWithinRoom(await shareReads(freezable, storage, config), room);
   const limits: RegistryOptions = {
     manifestLimit: config.limits.manifestBytes,
     uploadLifeMs: config.upload.expiryHours * hourMs,

@@ -21,10 +21,13 @@ import { type Coordination, coordinationCheck } from "./storage-health.ts";
 
 export interface Storage {
   readonly store: ObjectStore;
-  /** Whether other servers may change it, too. */
-  readonly shared: boolean;
   /** Whether nothing is ever written to it, so that no room is needed. */
   readonly fixed?: boolean;
+  /**
+   * Whether it is no disk of this machine: other servers may change it, a write may land after it
+   * has failed, and reads are worth sharing.
+   */
+  readonly distant: boolean;
   readonly check: HealthCheck;
   /** Gives it free for others. */
   end(): Promise<void>;
@@ -64,8 +67,8 @@ async function identified(opened: Opened, config: Config): Promise<Storage> {
     adopt: config.adoptStorage,
     readOnly: config.readOnly,
   });
-  const shared = coordination.kind === "compare-and-swap";
-  return { store, shared, check: coordinationCheck(coordination, format), end };
+  const distant = coordination.kind !== "directory";
+  return { store, distant, check: coordinationCheck(coordination, format), end };
 }
 
 async function claimDirectory({ storage }: Config): Promise<Opened> {
