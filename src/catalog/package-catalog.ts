@@ -109,7 +109,8 @@ export class PackageCatalog implements Catalog {
     const { name, version } = content.definition;
     const publication = new PackagePublication(this.#registry, content);
     const added =
-      (await this.#present(name, version, root)) ?? (await this.#add(content, publication, wanted));
+      (await this.#present(name, version, root, publication)) ??
+      (await this.#add(content, publication, wanted));
     await publication.list();
     return added;
   }
@@ -144,12 +145,24 @@ export class PackageCatalog implements Catalog {
     throw known ? new VersionNotFound(name, version) : new PackageNotFound(name);
   }
 
-  /** @throws {PackageConflict} when this version is here with other content */
-  async #present(name: string, version: string, root: Digest): Promise<AddedPackage | undefined> {
+  /**
+   * @param again makes what is here complete again: a damaged disk may have lost some of it
+   * @throws {PackageConflict} when this version is here with other content
+   */
+  async #present(
+    name: string,
+    version: string,
+    root: Digest,
+    again?: PackagePublication,
+  ): Promise<AddedPackage | undefined> {
     const current = await this.#registry.documents.read<CatalogValue>(layout.catalog);
     const entry = current && findCommitted(current.value, name, version);
     if (entry === undefined) return undefined;
     if (entry.root !== root) throw new PackageConflict(await this.#published(entry));
+    if (again) {
+      await this.#records.write(await again.prepare());
+      await again.restore();
+    }
     return { ...(await this.#published(entry)), created: false };
   }
 

@@ -62,10 +62,16 @@ export class PackagePublication {
   }
 
   async name(): Promise<void> {
-    for (const { repository: text, tag, descriptor } of this.#images) {
-      const repository = parseRepositoryName(text);
-      const claim = await this.#registry.tags.claim(repository, tag, descriptor.digest);
-      if (claim !== undefined) this.#claimed.push({ repository, tag, claim });
+    for (const image of this.#images) await this.#name(image);
+  }
+
+  /** Of a package that is here: whatever is as it should be stays as it is. */
+  async restore(): Promise<void> {
+    await this.link();
+    for (const image of this.#images) {
+      const repository = parseRepositoryName(image.repository);
+      const named = await this.#registry.tags.read(repository, image.tag);
+      if (named === undefined) await this.#name(image);
     }
   }
 
@@ -82,6 +88,12 @@ export class PackagePublication {
       this.#registry.tags.unclaim(repository, tag, claim),
     );
     await Promise.allSettled(removals);
+  }
+
+  async #name({ repository: text, tag, descriptor }: ServedImage): Promise<void> {
+    const repository = parseRepositoryName(text);
+    const claim = await this.#registry.tags.claim(repository, tag, descriptor.digest);
+    if (claim !== undefined) this.#claimed.push({ repository, tag, claim });
   }
 
   async #refuseTaken({ repository: text, tag, descriptor }: ServedImage): Promise<void> {

@@ -24,13 +24,16 @@ import { type Coherence, openRegistry, type RegistryOptions } from "../registry/
 import { DiskRoom, diskSpaceOf } from "../storage/disk-room.ts";
 import { MeasuredStore } from "../storage/measured-store.ts";
 import { type Room, roomInAll, StoreWithinRoom } from "../storage/room.ts";
+import { remember } from "./remember.ts";
 import { ScrubClient } from "./scrubbing.ts";
 import { shareReads } from "./shared-data.ts";
 import type { Storage } from "./storage.ts";
 import { spaceCheck, writesCheck } from "./storage-health.ts";
-import { exposeDisk, exposeScrub, storageMetrics } from "./storage-metrics.ts";
+import { exposeCollection, exposeDisk, exposeScrub, storageMetrics } from "./storage-metrics.ts";
 
 const hourMs = 60 * 60 * 1000;
+/** Figures of one scrape come from one answer. */
+const figuresMs = 1000;
 
 /** What all services stand on, and what others of this server have a part in. */
 export interface ServiceBase {
@@ -63,6 +66,7 @@ export async function createServices(
   const registry = openRegistry(store, limits, coherence);
   const scrub = new ScrubClient(freezable, registry, log);
   exposeScrub(scrub.status);
+  exposeCollection(remember(() => collection.status(), figuresMs));
   const tokens = new RegistryTokens(registry.signingKeys, config.serviceName);
   const identity = await openIdentity(config, tokens, log);
   const challenges = new Challenges({

@@ -1,5 +1,9 @@
 /** What the storage does and how much room it has, as metrics. CONTRIBUTING.md lists their names. */
 import { Counter, Histogram } from "prom-client";
+import {
+  type CollectorStatus,
+  reclaimableBytes,
+} from "../registry/collector/garbage-collection.ts";
 import type { ScrubState } from "../registry/scrub/scrub-journal.ts";
 import type { DiskRoom, DiskState } from "../storage/disk-room.ts";
 import type { StoreObserver } from "../storage/measured-store.ts";
@@ -85,5 +89,26 @@ export function exposeScrub(status: () => Promise<ScrubState>): void {
   });
   figure("finished_timestamp_seconds", "End of the last whole pass, since 1970", ({ last }) => {
     return last && Date.parse(last.finishedAt) / 1000;
+  });
+}
+
+/** The collector of the whole server, which every worker asks. */
+export function exposeCollection(status: () => Promise<CollectorStatus>): void {
+  const figure = (
+    name: string,
+    help: string,
+    of: (status: CollectorStatus) => number | undefined,
+  ): void => defineGauge(`dcos_registry_gc_${name}`, help, "max", async () => of(await status()));
+  const states = { off: -1, waiting: 0, running: 1 } as const;
+  figure("state", "Collector: 1 while a cycle runs, 0 between two, -1 when it is off", (now) => {
+    return states[now.state];
+  });
+  figure("cycles", "Cycles of the collector since the server was started", ({ cycles }) => cycles);
+  figure("failed", "1 when the last cycle did not come to its end, else 0", ({ last }) => {
+    return last && (last.error === undefined ? 0 : 1);
+  });
+  figure("reclaimable_bytes", "Bytes that the next cycles may free", reclaimableBytes);
+  figure("collected_bytes", "Bytes that the last cycle has freed", ({ last }) => {
+    return last?.report.collectedBytes;
   });
 }

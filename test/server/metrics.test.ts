@@ -4,7 +4,12 @@ import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { register } from "prom-client";
 import { defineGauge, metricTable, observeRequest } from "../../src/server/metrics.ts";
-import { exposeDisk, exposeScrub, storageMetrics } from "../../src/server/storage-metrics.ts";
+import {
+  exposeCollection,
+  exposeDisk,
+  exposeScrub,
+  storageMetrics,
+} from "../../src/server/storage-metrics.ts";
 import { DiskRoom } from "../../src/storage/disk-room.ts";
 
 const space = { free: 150, total: 1000, freeFiles: 0, totalFiles: 0 };
@@ -12,6 +17,7 @@ const space = { free: 150, total: 1000, freeFiles: 0, totalFiles: 0 };
 function exposeAll(): void {
   exposeDisk(new DiskRoom({ measure: async () => space }));
   exposeScrub(async () => ({ damages: [] }));
+  exposeCollection(async () => ({ state: "waiting", cycles: 3 }));
 }
 
 describe("metrics", () => {
@@ -42,6 +48,8 @@ describe("metrics", () => {
     assert.match(text, /^dcos_registry_storage_free_bytes 150$/m);
     assert.match(text, /^dcos_registry_storage_floor_bytes 100$/m);
     assert.match(text, /^dcos_registry_storage_full 0.5$/m);
+    assert.match(text, /^dcos_registry_gc_state 0$/m);
+    assert.match(text, /^dcos_registry_gc_cycles 3$/m);
   });
 
   it("leave out what is not known yet, and can be defined anew", async () => {

@@ -174,9 +174,14 @@ describeRegistry("a scrub", (tested) => {
       if ((await store.load(key))?.bytes.includes('"segments"')) continue;
       await harmDocument(store, key, flip);
     }
+    const said = ["link/", "tag/", "package/"];
+    const documents = (await Promise.all(said.map((prefix) => allKeys(store, prefix)))).flat();
+    for (const key of documents) await harmDocument(store, key, flip);
     const { counts } = await scrubberOf(here).pass({ signal });
+    assert.ok(documents.length >= 4);
+    assert.equal(counts.damaged, counts.blobs + documents.length);
     const digests = new Set((await damages()).map(subjectOf));
-    assert.equal(digests.size, counts.blobs);
+    assert.equal(digests.size, counts.damaged);
     const added = await new PackageCatalog(there).ingest(bundle.stream(), signal);
     assert.equal(added.created, false);
     assert.deepEqual(await scrubberOf(here).refresh(), []);
