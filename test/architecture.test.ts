@@ -20,7 +20,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   config: ["oci", "cluster"],
   http: ["oci", "storage", "registry", "packages", "catalog", "identity", "tls", "cluster"],
   server: ["config.ts", "network", "storage", "registry", "catalog", "identity", "tls", "http"],
-  cli: ["oci", "network", "packages"],
+  cli: ["oci", "network", "packages", "cluster"],
   release: ["oci", "packages"],
 };
 

@@ -44,6 +44,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./remove.ts")).remove,
   },
   {
+    name: "trust",
+    summary: "Show, install or check what an agent needs to trust the registry",
+    load: async () => (await import("./trust.ts")).trust,
+  },
+  {
     name: "serve",
     summary: "Serve bundles straight from their files, read-only: registry and package repository",
     load: async () => (await import("./serve.ts")).serve,

@@ -1,0 +1,182 @@
+/** `trust`: makes the programs of an agent trust the registry, or shows and checks what they need. */
+import { access } from "node:fs/promises";
+import path from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { l4lbName } from "../cluster/l4lb-name.ts";
+import { readCaFile } from "../network/trust.ts";
+import { CliError, UsageError } from "./cli-error.ts";
+import { parseServiceName } from "./cluster-environment.ts";
+import { type CliContext, type CommandFactory, isQuiet } from "./context.ts";
+import { printJson, printLine } from "./print.ts";
+import { diagnoseDocker, type TrustFinding } from "./trust/diagnose-docker.ts";
+import { commandsFor, installTrust } from "./trust/install-trust.ts";
+import {
+  type AgentProgram,
+  homes,
+  programs,
+  type Trusted,
+  type TrustPlace,
+  trustPlaces,
+} from "./trust/trust-places.ts";
+
+interface TrustOptions {
+  readonly ca?: string;
+  readonly name: string;
+  readonly host?: string;
+  readonly for: readonly AgentProgram[];
+  readonly root: string;
+  readonly install?: boolean;
+  readonly check?: boolean;
+  readonly json?: boolean;
+}
+
+/** This machine does not trust the registry, or not everywhere. */
+class NotTrusted extends CliError {
+  readonly code = "NOT_TRUSTED";
+}
+
+const clusterCa = "/run/dcos/pki/CA/ca-bundle.crt";
+const developmentCa = "./data/tls/ca.crt";
+
+export const trust: CommandFactory = (context) =>
+  new Command("trust")
+    .description("Show, install or check what an agent needs to trust the registry")
+    .option(
+      "--ca <file>",
+      "PEM file of the registry's CA; by default the cluster's on this machine",
+    )
+    .option("--name <service>", "name of the registry's service in DC/OS", "dcos-registry")
+    .option("--host <host[:port]>", "registry host in image names, when it is not the service's")
+    .addOption(
+      new Option("--for <programs>", "which programs, separated by commas")
+        .argParser(parsePrograms)
+        .default(programs, programs.join(",")),
+    )
+    .option("--install", "put the files in place, for the programs that are on this machine")
+    .option("--check", "only look at what is there; exits with 1 when something is wrong")
+    .option("--root <directory>", "what stands for / of the agent", "/")
+    .option("--json", "print the result as JSON")
+    .action((options: TrustOptions) => run(options, context));
+
+async function run(options: TrustOptions, context: CliContext): Promise<void> {
+  if (options.install && options.check) {
+    throw new UsageError("--install changes files and --check only looks at them; use one");
+  }
+  const { workingDirectory } = context;
+  const ca = options.ca ?? (await foundCa(options.root, workingDirectory));
+  const trusted = { ...addressOf(options), certificates: await readCaFile(ca, workingDirectory) };
+  if (options.install) await install(options, trusted, context);
+  else if (!options.check) show(options, trusted, path.resolve(workingDirectory, ca), context);
+  const findings = await look(options, trusted);
+  report(findings, options, context);
+}
+
+async function foundCa(root: string, workingDirectory: string): Promise<string> {
+  const candidates = [path.join(root, clusterCa), path.resolve(workingDirectory, developmentCa)];
+  for (const candidate of candidates) {
+    const there = await access(candidate).then(
+      () => true,
+      () => false,
+    );
+    if (there) return candidate;
+  }
+  throw new UsageError("which CA? there is none of a cluster on this machine", {
+    hint: "pass --ca FILE; outside a cluster the server keeps it in <storage>/tls/ca.crt",
+  });
+}
+
+function addressOf({ host, name }: TrustOptions): Pick<Trusted, "host" | "port"> {
+  if (host === undefined) return { host: l4lbName(parseServiceName(name)), port: 443 };
+  const [, bare, port = "443"] =
+    /^([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::(\d{1,5}))?$/i.exec(host) ?? [];
+  if (bare !== undefined && Number(port) <= 65535) return { host: bare, port: Number(port) };
+  throw new UsageError("a host is written HOST or HOST:PORT", { where: `--host ${host}` });
+}
+
+async function install(
+  options: TrustOptions,
+  trusted: Trusted,
+  context: CliContext,
+): Promise<void> {
+  const { terminal } = context;
+  const present = await presentPrograms(options);
+  if (present.length === 0) {
+    throw new UsageError("none of the programs is on this machine", {
+      where: options.for.map((program) => homes[program]).join(", "),
+    });
+  }
+  for (const place of present.flatMap((program) => trustPlaces(program, trusted))) {
+    const outcome = await installTrust(place, options.root).catch((cause) => {
+      throw new NotTrusted(`cannot write ${place.file}: ${cause.code ?? cause.message}`, {
+        hint: "run it as root, on the agent",
+        cause,
+      });
+    });
+    if (options.json || isQuiet(context)) continue;
+    printLine(terminal, `${outcome === "written" ? "Installed" : "Unchanged"} ${place.file}`);
+  }
+}
+
+async function presentPrograms({ for: wanted, root }: TrustOptions): Promise<AgentProgram[]> {
+  const found = await Promise.all(
+    wanted.map((program) =>
+      access(path.join(root, homes[program])).then(
+        () => [program],
+        () => [],
+      ),
+    ),
+  );
+  return found.flat();
+}
+
+function show(options: TrustOptions, trusted: Trusted, ca: string, { terminal }: CliContext): void {
+  if (options.json) return;
+  const places = options.for.flatMap((program): TrustPlace[] => trustPlaces(program, trusted));
+  for (const program of options.for) {
+    printLine(terminal, `# ${program}, on every agent, private and public`);
+    const lines = places
+      .filter((place) => place.program === program)
+      .flatMap((place) => commandsFor(place, ca));
+    for (const line of new Set(lines)) printLine(terminal, line);
+  }
+}
+
+async function look(
+  { for: wanted, root }: TrustOptions,
+  trusted: Trusted,
+): Promise<TrustFinding[]> {
+  if (!wanted.includes("docker")) return [];
+  const directory = path.join(homes.docker, "certs.d");
+  const found = await diagnoseDocker(path.join(root, directory), trusted);
+  return found.map((finding) => ({
+    ...finding,
+    place: `/${path.relative(root, finding.place)}`,
+  }));
+}
+
+function report(
+  findings: readonly TrustFinding[],
+  options: TrustOptions,
+  context: CliContext,
+): void {
+  const { terminal } = context;
+  if (options.json) printJson(terminal, { trusted: findings.length === 0, findings });
+  for (const { place, problem, hint } of options.json ? [] : findings) {
+    terminal.stderr.write(`${place}: ${problem}\n  hint: ${hint}\n`);
+  }
+  const wrong = options.check ? findings : findings.filter(({ harmless }) => !harmless);
+  if (findings.length === 0 && options.check && !options.json) {
+    printLine(terminal, "Docker trusts the registry");
+  }
+  if (wrong.length === 0 || !(options.check || options.install)) return;
+  throw new NotTrusted(
+    `Docker's trust in the registry is not in order: ${wrong.length} finding(s)`,
+  );
+}
+
+function parsePrograms(text: string): readonly AgentProgram[] {
+  const wanted = text.split(",");
+  const known = programs.filter((program) => wanted.includes(program));
+  if (known.length === wanted.length) return known;
+  throw new InvalidArgumentError(`They are ${programs.join(", ")}.`);
+}
