@@ -63,9 +63,9 @@ export function announcedLength({ headers }: IncomingMessage): number {
   return Number(headers["content-length"] ?? 0);
 }
 
-/** Whether the client went away in the middle of its request: then there is nobody to answer. */
-export function hasLeft(request: IncomingMessage): boolean {
-  return request.destroyed && !request.complete;
+/** Whether the client went away before its request was read: then there is nobody to answer. */
+export function hasLeft({ errored }: IncomingMessage): boolean {
+  return errored !== null;
 }
 
 function isSmall({ headers }: IncomingMessage): boolean {

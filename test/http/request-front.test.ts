@@ -112,6 +112,23 @@ describe("every request", () => {
     assert.deepEqual(server.faults, []);
   });
 
+  it("whose sender leaves before it is read is no fault of ours either", async () => {
+    const body = Buffer.alloc(60_000, " ");
+    const type = "Content-Type: application/json\r\nContent-Length: 60000\r\n\r\n";
+    const list = Buffer.concat([
+      Buffer.from(`POST /package/list HTTP/1.1\r\nHost: localhost\r\n${type}`),
+      body,
+    ]);
+    for (let times = 0; times < 20; times += 1) {
+      const connection = await dial();
+      connection.send(Buffer.concat([list, list, list, list]));
+      await connection.read("POST");
+      connection.close();
+    }
+    await eventually(async () => assert.equal(await server.connections(), 0));
+    assert.deepEqual(server.faults, []);
+  });
+
   describe("that holds its body back", () => {
     const push = (host: string) =>
       [
