@@ -172,12 +172,27 @@ const kinds = {
     body: random.integer(0, 19) === 0 ? world.bundle : oddTar(random, world.bundle),
   }),
   addRoot: (random, world) =>
-    rpc("add", oddJson(random, { root: digest(random, [world.root, ...world.manifests]) })),
+    rpc(
+      "/package/add",
+      oddJson(random, { root: digest(random, [world.root, ...world.manifests]) }),
+    ),
   describe: (random) =>
-    rpc("describe", oddJson(random, { packageName: packageName(random), packageVersion: "1.0" })),
-  list: (random) => rpc("list", oddJson(random, {})),
+    rpc(
+      "/package/describe",
+      oddJson(random, { packageName: packageName(random), packageVersion: "1.0" }),
+    ),
+  list: (random) => rpc("/package/list", oddJson(random, {})),
   remove: (random) =>
-    rpc("remove", oddJson(random, { packageName: packageName(random), packageVersion: "1.0" })),
+    rpc(
+      "/package/remove",
+      oddJson(random, { packageName: packageName(random), packageVersion: "1.0" }),
+    ),
+  garbage: () => get("/gc"),
+  // Seldom a right one: each is a whole cycle.
+  collect: (random) => {
+    const right = random.integer(0, 49) === 0;
+    return rpc("/gc", right ? Buffer.from('{"dryRun":true}') : oddJson(random, { dryRun: "x" }));
+  },
   health: () => get("/health"),
   root: (random) => get("/", [], [["Accept", random.pick(words.accepts)]]),
   unknown: (random) => get(`/${[1, 2].map(() => random.pick(words.segments)).join("/")}`),
@@ -192,6 +207,8 @@ const weights: Readonly<Partial<Record<keyof typeof kinds, number>>> = {
   append: 2,
   finishUpload: 2,
   version: 1,
+  garbage: 1,
+  collect: 1,
   health: 1,
 };
 
@@ -280,9 +297,9 @@ function packageName(random: Random): string {
   ]);
 }
 
-function rpc(name: string, body: Buffer): Draft {
+function rpc(path: string, body: Buffer): Draft {
   return {
-    ...get(`/package/${name}`, [], [["Content-Type", "application/json"]]),
+    ...get(path, [], [["Content-Type", "application/json"]]),
     method: "POST",
     body,
   };
