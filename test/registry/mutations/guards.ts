@@ -1,0 +1,211 @@
+/**
+ * The guards of the storage protocol, and what each looks like when it is taken out.
+ *
+ * Every row is a change of one place in the compiled code; the named test has to fail with it. A row
+ * whose text is not found any more fails, too: then the guard has moved, and the row has to follow.
+ */
+export interface Guard {
+  readonly name: string;
+  /** Below src/, without extension. */
+  readonly file: string;
+  readonly text: string;
+  readonly without: string;
+  /** A test file below test/registry, or the seed of a random walk. */
+  readonly failing: string | number;
+}
+
+const collector = "registry/collector";
+const interleavings = "collector-interleavings";
+
+export const guards: readonly Guard[] = [
+  {
+    name: "a4: the sweeper moves the record before it deletes",
+    file: `${collector}/orphan-sweeper`,
+    text: "if (settled || (await this.#fence(digest, record, key)))",
+    without: "if (true)",
+    failing: interleavings,
+  },
+  {
+    name: "a1: a fence that failed looks at who was first",
+    file: `${collector}/orphan-sweeper`,
+    text: "return !names(moved, key);",
+    without: "return true;",
+    failing: interleavings,
+  },
+  {
+    name: "a3: a push reads the record before it writes data",
+    file: "registry/blob-store",
+    text: "return this.#pushData(digest, fence,",
+    without: "return this.#pushData(digest, undefined,",
+    failing: "blob-store",
+  },
+  {
+    name: "d2: a loser compares keys before it drops its own",
+    file: "registry/blob-store",
+    text: "if (!namesAny(current, segments))",
+    without: "if (true)",
+    failing: "blob-interleavings",
+  },
+  {
+    name: "s1: a session is closed before its data goes",
+    file: `${collector}/orphan-sweeper`,
+    text: "const ended = await this.#documents.replace(document, { value });",
+    without: "const ended = { ...document, value };",
+    failing: interleavings,
+  },
+  {
+    name: "s2: an aborted session keeps what it has announced",
+    file: "registry/upload-session",
+    text: 'session.state === "committing" ? { target: session.target } : {}',
+    without: "{}",
+    failing: interleavings,
+  },
+  {
+    name: "a session is listed behind the first sight of its data",
+    file: `${collector}/orphan-sweeper`,
+    text: "if (old && since !== undefined)",
+    without: "if (old)",
+    failing: interleavings,
+  },
+  {
+    name: "a session with undecided data is not forgotten",
+    file: `${collector}/session-watch`,
+    text: "|| this.#kept.has(sessionOfKey(key))",
+    without: "",
+    failing: interleavings,
+  },
+  {
+    name: "a session that makes progress is not given up",
+    file: `${collector}/session-watch`,
+    text: "seen?.revision === revision && cycle.watched(seen.sinceMs, patienceMs(cycle))",
+    without: "true",
+    failing: interleavings,
+  },
+  {
+    name: "all records are read before data without a session goes",
+    file: `${collector}/undecided-keys`,
+    text: "&& !this.#keys.isNamed(key)",
+    without: "",
+    failing: interleavings,
+  },
+  {
+    name: "b1: a pending link keeps its content",
+    file: `${collector}/link-roots`,
+    text: 'if (link.state === "deleted")\n        return',
+    without: 'if (link.state !== "committed")\n        return',
+    failing: interleavings,
+  },
+  {
+    name: "b1: pending links expire",
+    file: `${collector}/link-roots`,
+    text: "const givenUp = cycle.watched(sinceMs, cycle.ages.graceMs);",
+    without: "const givenUp = false;",
+    failing: interleavings,
+  },
+  {
+    name: "b2: a manifest is checked behind its root",
+    file: "registry/manifest-roots",
+    text: "if (absent.length > 0) {",
+    without: "if (absent.length < 0) {",
+    failing: interleavings,
+  },
+  {
+    name: "b3: the whole closure is checked, and rescued",
+    file: "registry/blob-record",
+    text: 'if (record.value.state === "live")\n                return record;',
+    without: "return record;",
+    failing: interleavings,
+  },
+  {
+    name: "c1: gone only from a version that an earlier cycle saw",
+    file: `${collector}/record-collector`,
+    text: "before?.isOf(record)",
+    without: "true",
+    failing: interleavings,
+  },
+  {
+    name: "marks are looked at",
+    file: `${collector}/record-collector`,
+    text: "marks.has(digest) ?",
+    without: "false ?",
+    failing: interleavings,
+  },
+  {
+    name: "the grace is waited for",
+    file: `${collector}/record-collector`,
+    text: "return cycle.watched(sinceMs, cycle.ages.graceMs);",
+    without: "return true;",
+    failing: interleavings,
+  },
+  {
+    name: "a root that cannot be read ends the cycle",
+    file: `${collector}/watched-documents`,
+    text: "const document = await this.#documents.read(key);",
+    without:
+      "const document = await this.#documents.read(key).catch(() => undefined);\n        if (document === undefined) return undefined;",
+    failing: interleavings,
+  },
+  {
+    name: "expiring and disowning change the watched version only",
+    file: `${collector}/watched-documents`,
+    text: "if (current?.revision !== revision)",
+    without: "if (current === undefined)",
+    failing: "collector-leftovers",
+  },
+  {
+    name: "a lost answer is found by its transaction, of whatever age",
+    file: "storage/document",
+    text: "const age = current?.transactions.indexOf(own) ?? -1;",
+    without: "const age = -1;",
+    failing: "blob-interleavings",
+  },
+  {
+    name: "nobody goes on from a state that others have replaced",
+    file: "storage/document",
+    text: "age === 0 ? current?.revision : superseded",
+    without: "current?.revision",
+    failing: "manifest-interleavings",
+  },
+  {
+    name: "walk: the sweeper moves the record before it deletes",
+    file: `${collector}/orphan-sweeper`,
+    text: "if (settled || (await this.#fence(digest, record, key)))",
+    without: "if (true)",
+    failing: 1,
+  },
+  {
+    name: "walk: gone only from a version that an earlier cycle saw",
+    file: `${collector}/record-collector`,
+    text: "before?.isOf(record)",
+    without: "true",
+    failing: 1,
+  },
+  {
+    name: "walk: a manifest is checked behind its root",
+    file: "registry/manifest-roots",
+    text: "if (absent.length > 0) {",
+    without: "if (absent.length < 0) {",
+    failing: 1,
+  },
+  {
+    name: "walk: nobody goes on from a state that others have replaced",
+    file: "storage/document",
+    text: "age === 0 ? current?.revision : superseded",
+    without: "current?.revision",
+    failing: 1,
+  },
+  {
+    name: "walk: an aborted session keeps what it has announced",
+    file: "registry/upload-session",
+    text: 'session.state === "committing" ? { target: session.target } : {}',
+    without: "{}",
+    failing: 1,
+  },
+  {
+    name: "walk: a loser compares keys before it drops its own",
+    file: "registry/blob-store",
+    text: "if (!namesAny(current, segments))",
+    without: "if (true)",
+    failing: 1,
+  },
+];
