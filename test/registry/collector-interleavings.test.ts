@@ -11,8 +11,9 @@ import type { BlobRecord } from "../../src/registry/blob-record.ts";
 import { layout } from "../../src/registry/layout.ts";
 import type { ManifestLink } from "../../src/registry/manifest-link.ts";
 import { ManifestBlobUnknown, UploadUnknown } from "../../src/registry/registry-errors.ts";
-import { StoreUnavailable } from "../../src/storage/store-error.ts";
+import { StoreFull, StoreUnavailable } from "../../src/storage/store-error.ts";
 import { allKeys } from "../storage/bytes.ts";
+import { CollectorByHand } from "./collector-by-hand.ts";
 import { type CollectorSettings, CollectorUnderTest } from "./collector-under-test.ts";
 import {
   imageOf,
@@ -139,6 +140,23 @@ describeRegistry("a push beside the sweeper", (tested) => {
     assert.deepEqual(await dataKeys(), []);
   });
 
+  it("d2: keeps its data when its answer comes after many others have written", async () => {
+    const publishing = tested().here.store.hold("save", rec);
+    const pushed = pushContent(tested().here, blob);
+    await publishing.arrived;
+    const looking = tested().here.store.hold("load", rec);
+    await publishing.loseAnswer();
+    await looking.arrived;
+    const others = new CollectorByHand(tested().store);
+    for (let turn = 0; turn < 35; turn += 1) {
+      await others.condemn(blob.digest);
+      await tested().there.blobs.exists(blob.digest);
+    }
+    await looking.proceed();
+    await pushed;
+    await wholeBlob();
+  });
+
   it("e1: loses its data when the answer to gone is lost, as it is gone", async () => {
     await pushContent(tested().here, blob);
     const gc = collector();
@@ -247,16 +265,18 @@ describeRegistry("an upload session beside the sweeper", (tested) => {
   });
 
   it("keeps what was published although the session is forgotten", async () => {
-    await finish(await uploaded());
-    await tested()
-      .here.manifests.put(repository, image.manifest)
-      .catch(() => undefined);
-    const gc = collector({ ages: { settleMs: 1 } }); // with a clock that stands, nothing is condemned
-    await gc.cycles();
+    const { uploads, manifests } = tested().here;
+    const [small, layer = image.config] = image.layers;
+    for (const part of [image.config, small]) if (part) await pushContent(tested().here, part);
+    const id = await uploads.start(repository);
+    await uploads.append(repository, id, { body: layer.body() });
+    await uploads.finish(repository, id, layer.digest, { body: noBody() });
+    await manifests.put(repository, image.manifest);
+    await collector().cycles();
     assert.deepEqual(await allKeys(tested().store, "session/"), []);
-    await wholeBlob();
-    await collector({ ages: { settleMs: 1 } }).cycles();
-    await wholeBlob();
+    // Another one has never seen the session, nor read the record: it has a mark.
+    await collector().cycles();
+    assert.ok((await readBlob(tested().there.blobs, layer.digest)).equals(layer.bytes));
   });
 
   it("is not taken for over when it begins while the sweeper lists", async () => {
@@ -272,25 +292,25 @@ describeRegistry("an upload session beside the sweeper", (tested) => {
   });
 
   it("forgets no session whose announced data is undecided", async () => {
-    let now = 0;
-    const ages = { orphanMs: 10, uploadLifeMs: 10, settleMs: 1000 };
-    const sweeper = collector({ ages, clock: () => now });
     const id = await uploaded();
     const publishing = tested().here.store.hold("save", rec);
     const finished = finish(id);
     await publishing.arrived;
+    const killed = collector();
+    const fencing = killed.store.hold("save", rec);
+    const left = killed.cycle();
+    await fencing.refuse(new StoreFull()); // the session is closed, its data not fenced
+    await left;
+    let now = 0;
+    const ages = { orphanMs: 10, uploadLifeMs: 10, settleMs: 1000 };
+    const sweeper = collector({ ages, clock: () => now });
     const listing = sweeper.store.hold("list", data);
-    const cycle = sweeper.cycle(); // the session is seen at 0, its data at 5
+    const first = sweeper.cycle(); // sees the session at 0, its data at 5
     await listing.arrived;
     now = 5;
     await listing.proceed();
-    await cycle;
-    now = 12;
-    await sweeper.cycle(); // the session is old, its data is not
-    now = 40;
-    await sweeper.cycle();
-    const last = sweeper.cycle();
-    await last;
+    await first;
+    for (now of [12, 20, 40]) await sweeper.cycle();
     await publishing.proceed();
     await finished.catch((error) => assert.equal(error.code, "BLOB_UPLOAD_INVALID"));
     if ((await stateOf(blob.digest)) === "live") await wholeBlob();

@@ -65,7 +65,7 @@ const layers: readonly Content[] = [
 
 /** All clients draw from the same few layers, and now and then put what another has put. */
 export function imagesOf(random: Random): readonly ImageParts[] {
-  return Array.from({ length: 20 }, (_, number) => {
+  return Array.from({ length: random.pick([3, 6, 20]) }, (_, number) => {
     const config = contentOf(JSON.stringify({ number }));
     const some = [random.pick(layers), random.pick(layers)];
     const describe = ({ bytes, digest }: Content, type: string) => ({

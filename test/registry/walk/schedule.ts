@@ -14,10 +14,25 @@ interface Waiting {
   readonly from: number;
 }
 
+interface Weather {
+  /** Of a thousand requests, so many of each kind go wrong. */
+  readonly faults: number;
+  /** Of a thousand requests, so many stall for very long. */
+  readonly longStalls: number;
+}
+
+/** Each walk has one of these all the way. */
+const weathers: readonly Weather[] = [
+  { faults: 10, longStalls: 5 },
+  { faults: 40, longStalls: 10 },
+  { faults: 60, longStalls: 30 },
+];
+
 const reading = new Set(["load", "stat", "list", "read", "stage"]);
 
 export class Schedule {
   readonly #random: Random;
+  readonly #weather: Weather;
   readonly #late: (() => Promise<unknown>)[] = [];
   #waiting: Waiting[] = [];
   #steps = 0;
@@ -25,6 +40,7 @@ export class Schedule {
 
   constructor(random: Random) {
     this.#random = random;
+    this.#weather = random.pick(weathers);
   }
 
   get steps(): number {
@@ -32,8 +48,7 @@ export class Schedule {
   }
 
   readonly add = (request: HeldRequest): void => {
-    const stalls = this.#random.integer(1, 100) <= 10;
-    const from = this.#steps + (stalls ? this.#random.integer(20, 300) : 0);
+    const from = this.#steps + this.#random.integer(0, this.#stall());
     this.#waiting.push({ request, from });
     this.#wake();
   };
@@ -55,6 +70,13 @@ export class Schedule {
     await check();
   }
 
+  /** The longest that a request stalls, in steps: now and then for several cycles of a collector. */
+  #stall(): number {
+    const dice = this.#random.integer(1, 1000);
+    if (dice <= this.#weather.longStalls) return 4000;
+    return dice <= 100 ? 300 : 0;
+  }
+
   async #step(): Promise<void> {
     this.#steps += 1;
     const ready = this.#waiting.filter(({ from }) => from <= this.#steps);
@@ -67,10 +89,11 @@ export class Schedule {
 
   async #decide(request: HeldRequest): Promise<void> {
     const fate = this.#random.integer(1, 1000);
-    if (fate > 30) await request.proceed();
-    else if (fate > 20) await request.drop();
+    const { faults } = this.#weather;
+    if (fate > 3 * faults) await request.proceed();
+    else if (fate > 2 * faults) await request.drop();
     else if (reading.has(request.method)) await request.proceed();
-    else if (fate > 10) await request.loseAnswer();
+    else if (fate > faults) await request.loseAnswer();
     else this.#late.push(await request.delay());
   }
 
