@@ -44,6 +44,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./remove.ts")).remove,
   },
   {
+    name: "activate",
+    summary: "Install the registry into the attached cluster, with account, secret and repository",
+    load: async () => (await import("./activate.ts")).activate,
+  },
+  {
     name: "trust",
     summary: "Show, install or check what an agent needs to trust the registry",
     load: async () => (await import("./trust.ts")).trust,

@@ -71,6 +71,28 @@ export async function resolveConnection(
   };
 }
 
+/**
+ * The cluster itself that is attached, for commands that work on it and not on a registry.
+ *
+ * @throws {UsageError} when none is
+ */
+export async function resolveCluster(
+  options: Pick<ConnectionOptions, "ca" | "tokenFile">,
+  context: CliContext,
+): Promise<Connection> {
+  const environment = await withAttachedCluster(context.environment);
+  const clusterUrl = environment["DCOS_URL"];
+  if (!clusterUrl) {
+    throw new UsageError("no cluster is attached", { hint: "dcos cluster setup URL attaches one" });
+  }
+  const url = parseUrl(clusterUrl);
+  const caFile = options.ca ?? clusterCa(environment);
+  const ca = caFile === undefined ? undefined : await readCaFile(caFile, context.workingDirectory);
+  const authorization = (await resolveAuthorization(options, context)) ?? acsToken(environment);
+  refuseClearText(url, authorization);
+  return { url, ca, caFile, verifyCertificate: !isInsecure(environment), authorization };
+}
+
 interface Address {
   readonly url: URL;
   readonly caFile: string | undefined;

@@ -4,6 +4,7 @@ import { loadTrust } from "../network/trust.ts";
 import { type Connection, type ConnectionOptions, resolveConnection } from "./connection.ts";
 import type { CliContext } from "./context.ts";
 import { RegistryClient } from "./registry-client.ts";
+import { RegistryTransport, type TransportOptions } from "./registry-transport.ts";
 
 export async function withRegistry<T>(
   options: ConnectionOptions,
@@ -11,21 +12,42 @@ export async function withRegistry<T>(
   use: (registry: RegistryClient) => Promise<T>,
 ): Promise<T> {
   const connection = await resolveConnection(options, context);
+  const registry = new RegistryClient(connection, await transportOptions(connection, context));
+  try {
+    return await use(registry);
+  } finally {
+    await registry.close();
+  }
+}
+
+/** The same for what is no registry. */
+export async function withTransport<T>(
+  connection: Connection,
+  context: CliContext,
+  use: (transport: RegistryTransport) => Promise<T>,
+): Promise<T> {
+  const transport = new RegistryTransport(connection, await transportOptions(connection, context));
+  try {
+    return await use(transport);
+  } finally {
+    await transport.close();
+  }
+}
+
+async function transportOptions(
+  connection: Connection,
+  context: CliContext,
+): Promise<TransportOptions> {
   const { terminal, environment, version, verbosity } = context;
   const trust = await trustOf(connection, context);
-  const registry = new RegistryClient(connection, {
+  return {
     environment,
     ...(trust !== undefined && { trust }),
     userAgent: `dcos-registry/${version ?? "0"}`,
     ...((verbosity ?? 0) > 0 && {
       trace: (line: string) => void terminal.stderr.write(`${line}\n`),
     }),
-  });
-  try {
-    return await use(registry);
-  } finally {
-    await registry.close();
-  }
+  };
 }
 
 /** The system's roots are loaded only when no CA is named: that takes its time. */
