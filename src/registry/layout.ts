@@ -72,13 +72,24 @@ export const layout = {
 
 /**
  * Whether processes may answer from memory what they know of this document, and so have to be told
- * when it changes. Absence is kept of hidden markers only.
+ * when it changes. Absence is kept of hidden markers only, and of names in lists.
  */
 export function isCached(key: string, exists: boolean): boolean {
-  return key.startsWith("hidden/") || (exists && cachedWhenPresent.test(key));
+  if (key.startsWith("hidden/")) return true;
+  return exists ? cachedWhenPresent.test(key) : isListed(key.slice(0, key.lastIndexOf("/") + 1));
 }
 
 const cachedWhenPresent = /^(?:rec|link|tag)\/|^catalog$/;
+
+/**
+ * Whether processes keep the names directly below this prefix in memory, and so have to be told when
+ * one appears or goes.
+ */
+export function isListed(prefix: string): boolean {
+  return listed.test(prefix);
+}
+
+const listed = /^(?:tag\/[^/]+|repo|referrer\/[^/]+\/[^/]+)\/$/;
 
 /** The repository that a key directly below `repo/` stands for. */
 export function repositoryOfKey(key: string): RepositoryName {

@@ -2,7 +2,7 @@
 import cluster from "node:cluster";
 import type { Coherence } from "../registry/registry.ts";
 import { DocumentCache } from "../storage/document-cache.ts";
-import type { DocumentChanges } from "../storage/document-changes.ts";
+import { type DocumentChanges, together } from "../storage/document-changes.ts";
 import { type ChangeHub, type HubMessage, isCacheMessage, systemMs } from "./change-hub.ts";
 import { Siblings } from "./siblings.ts";
 import type { Storage } from "./storage.ts";
@@ -26,10 +26,17 @@ const ownAges: Ages = {
 };
 
 /** In a bucket also writes of this server may land after it has given up on them. */
-export function openCoherence({ distant }: Pick<Storage, "distant">): Coherence {
+export function openCoherence({
+  distant,
+  memories = [],
+}: Pick<Storage, "distant" | "memories">): Coherence {
   const cache = new DocumentCache({ ...(distant ? distantAges : ownAges), clock: systemMs });
-  if (!cluster.isWorker) return { cache, changes: cache };
-  const siblings = new Siblings(cache, (message) => {
+  const memory = together([cache, ...memories]);
+  if (!cluster.isWorker) {
+    memory.trustUntil(Number.POSITIVE_INFINITY);
+    return { cache, changes: { begin: async (key) => memory.close(key) } };
+  }
+  const siblings = new Siblings(memory, (message) => {
     // Without a parent this process ends, and until then nobody hears of it.
     process.send?.(message, undefined, undefined, () => undefined);
   });

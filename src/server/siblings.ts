@@ -4,12 +4,11 @@
  * Its own writes begin when the parent says that every sibling has closed the document; it closes what
  * its siblings are about to write, and trusts its own memory only while it hears from the parent.
  */
-import type { DocumentCache } from "../storage/document-cache.ts";
-import type { DocumentChanges } from "../storage/document-changes.ts";
+import type { DocumentChanges, Memory } from "../storage/document-changes.ts";
 import type { ChangeId, HubMessage, WorkerMessage } from "./change-hub.ts";
 
 export class Siblings implements DocumentChanges {
-  readonly #cache: DocumentCache;
+  readonly #memory: Memory;
   readonly #send: (message: WorkerMessage) => void;
   /** Own changes that the siblings have not all confirmed yet. */
   readonly #asked = new Map<number, () => void>();
@@ -18,18 +17,18 @@ export class Siblings implements DocumentChanges {
   #last = 0;
 
   /**
-   * @param cache with the clock that the parent's leases are told in
+   * @param memory with the clock that the parent's leases are told in
    * @param send  to the parent; messages arrive in order
    */
-  constructor(cache: DocumentCache, send: (message: WorkerMessage) => void) {
-    this.#cache = cache;
+  constructor(memory: Memory, send: (message: WorkerMessage) => void) {
+    this.#memory = memory;
     this.#send = send;
-    cache.trustUntil(0);
+    memory.trustUntil(0);
     send({ cache: "join" });
   }
 
   async begin(key: string): Promise<() => void> {
-    const open = this.#cache.close(key);
+    const open = this.#memory.close(key);
     this.#last += 1;
     const number = this.#last;
     const agreed = new Promise<void>((resolve) => this.#asked.set(number, resolve));
@@ -44,7 +43,7 @@ export class Siblings implements DocumentChanges {
   receive(message: HubMessage): void {
     switch (message.cache) {
       case "close":
-        this.#closed.set(message.change, this.#cache.close(message.key));
+        this.#closed.set(message.change, this.#memory.close(message.key));
         this.#send({ cache: "closed", change: message.change });
         break;
       case "open":
@@ -57,7 +56,7 @@ export class Siblings implements DocumentChanges {
         this.#reset(message.closed);
         break;
       case "trust":
-        this.#cache.trustUntil(message.until);
+        this.#memory.trustUntil(message.until);
         break;
       case "ping":
         this.#send({ cache: "pong" });
@@ -77,7 +76,7 @@ export class Siblings implements DocumentChanges {
 
   #reset(closed: readonly (readonly [ChangeId, string])[]): void {
     for (const change of [...this.#closed.keys()]) this.#open(change);
-    this.#cache.clear();
-    for (const [change, key] of closed) this.#closed.set(change, this.#cache.close(key));
+    this.#memory.clear();
+    for (const [change, key] of closed) this.#closed.set(change, this.#memory.close(key));
   }
 }

@@ -7,9 +7,10 @@
 import type { Logger } from "pino";
 import type { BucketConfig, Config } from "../config.ts";
 import type { HealthCheck } from "../http/health-routes.ts";
-import { layout } from "../registry/layout.ts";
+import { isListed, layout } from "../registry/layout.ts";
 import { expectWhole } from "../registry/migration/move-state.ts";
 import { Documents } from "../storage/document.ts";
+import type { Memory } from "../storage/document-changes.ts";
 import { FilesystemStore } from "../storage/filesystem-store.ts";
 import { claimFormat, StorageRefused } from "../storage/format.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
@@ -17,6 +18,7 @@ import { lockDirectory } from "../storage/owner-lock.ts";
 import { announcePresence } from "../storage/presence.ts";
 import { type OpenedS3, openS3 } from "../storage/s3/open-s3.ts";
 import { bucketOptions, nameOf } from "./bucket.ts";
+import { systemMs } from "./change-hub.ts";
 import { type Coordination, coordinationCheck } from "./storage-health.ts";
 
 export interface Storage {
@@ -28,6 +30,8 @@ export interface Storage {
    * has failed, and reads are worth sharing.
    */
   readonly distant: boolean;
+  /** What it remembers itself and has to doubt when documents change. */
+  readonly memories?: readonly Memory[];
   readonly check: HealthCheck;
   /** Gives it free for others. */
   end(): Promise<void>;
@@ -35,6 +39,7 @@ export interface Storage {
 
 interface Opened {
   readonly store: ObjectStore;
+  readonly memories?: readonly Memory[];
   readonly coordination: Coordination;
   end(): Promise<void>;
 }
@@ -59,7 +64,7 @@ export async function joinStorage(config: Config, log: Logger): Promise<Storage>
 }
 
 async function identified(opened: Opened, config: Config): Promise<Storage> {
-  const { store, coordination, end } = opened;
+  const { store, coordination, memories, end } = opened;
   const documents = new Documents(store);
   await expectWhole(documents);
   const format = await claimFormat(documents, layout.format, {
@@ -68,19 +73,25 @@ async function identified(opened: Opened, config: Config): Promise<Storage> {
     readOnly: config.readOnly,
   });
   const distant = coordination.kind !== "directory";
-  return { store, distant, check: coordinationCheck(coordination, format), end };
+  const check = coordinationCheck(coordination, format);
+  return { store, distant, ...(memories && { memories }), check, end };
 }
 
 async function claimDirectory({ storage }: Config): Promise<Opened> {
   const store = await FilesystemStore.open(storage);
   const release = await lockDirectory(storage);
   await store.sweepStaging();
-  return { store, coordination: { kind: "directory" }, end: release };
+  return openedDirectory(store, release);
 }
 
 async function joinDirectory({ storage }: Config): Promise<Opened> {
-  const store = await FilesystemStore.open(storage);
-  return { store, coordination: { kind: "directory" }, end: async () => undefined };
+  return openedDirectory(await FilesystemStore.open(storage), async () => undefined);
+}
+
+/** Nobody but this server changes it, so lists can be made from memory. */
+function openedDirectory(store: FilesystemStore, end: () => Promise<void>): Opened {
+  const memories = [store.rememberNames(isListed, systemMs)];
+  return { store, memories, coordination: { kind: "directory" }, end };
 }
 
 async function claimBucket(s3: BucketConfig, config: Config, log: Logger): Promise<Opened> {

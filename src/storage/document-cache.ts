@@ -8,7 +8,7 @@
  */
 import { BoundedMap } from "./bounded-map.ts";
 import type { Document } from "./document.ts";
-import type { DocumentChanges } from "./document-changes.ts";
+import type { DocumentChanges, Memory } from "./document-changes.ts";
 import { StoreUnavailable } from "./store-error.ts";
 
 /** What readers of one kind of documents may be told from memory. */
@@ -60,7 +60,7 @@ const patienceMs = 5000;
 /** Of a kept document beside its content: names, the value, ids of transactions. */
 const overheadBytes = 2048;
 
-export class DocumentCache implements DocumentChanges {
+export class DocumentCache implements DocumentChanges, Memory {
   readonly #maxAgeMs: number;
   readonly #lastingAgeMs: number;
   readonly #outageAgeMs: number;
@@ -110,18 +110,16 @@ export class DocumentCache implements DocumentChanges {
     this.#flights.delete(key);
   }
 
-  /** Forgets everything, also what is just being read. */
   clear(): void {
     this.#held.clear();
     this.#flights.clear();
   }
 
-  /** Answers from memory only before this time: the server's other processes count on it. */
   trustUntil(time: number): void {
     this.#trustedUntil = time;
   }
 
-  /** Closes a key, in this process alone. @returns opens it again; called twice it does nothing */
+  /** Closes a key, in this process alone. */
   close(key: string): () => void {
     this.#closed.set(key, (this.#closed.get(key) ?? 0) + 1);
     this.forget(key);

@@ -10,3 +10,30 @@ export interface DocumentChanges {
    */
   begin(key: string, exists: boolean): Promise<() => void>;
 }
+
+/** What a process remembers of documents, and has to doubt while they change. */
+export interface Memory {
+  /** Somebody is about to change the document. @returns ends it; called twice it does nothing */
+  close(key: string): () => void;
+  /** Forgets everything, also what is just being read. */
+  clear(): void;
+  /** Answers from memory only before this time: the server's other processes count on it. */
+  trustUntil(time: number): void;
+}
+
+export function together(memories: readonly Memory[]): Memory {
+  return {
+    close: (key) => {
+      const opens = memories.map((memory) => memory.close(key));
+      return () => {
+        for (const open of opens) open();
+      };
+    },
+    clear: () => {
+      for (const memory of memories) memory.clear();
+    },
+    trustUntil: (time) => {
+      for (const memory of memories) memory.trustUntil(time);
+    },
+  };
+}

@@ -141,8 +141,13 @@ export class Documents {
   }
 
   /** Only for documents whose key is never used again. */
-  remove(key: string): Promise<void> {
-    return this.#store.delete(key);
+  async remove(key: string): Promise<void> {
+    const end = await this.#changes?.begin(key, true);
+    try {
+      await this.#store.delete(key);
+    } finally {
+      end?.();
+    }
   }
 
   async #update<T>(

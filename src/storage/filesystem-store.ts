@@ -13,7 +13,9 @@
 import { createHash } from "node:crypto";
 import { link, mkdir, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import path from "node:path";
+import { AnnouncedNames } from "./announced-names.ts";
 import { DirectoryNames } from "./directory-names.ts";
+import type { Memory } from "./document-changes.ts";
 import {
   createStaged,
   DurableDirectories,
@@ -48,6 +50,7 @@ export class FilesystemStore implements ObjectStore {
   readonly #locks: FileLocks;
   readonly #directories: DurableDirectories;
   readonly #names = new DirectoryNames();
+  #announced: AnnouncedNames | undefined;
 
   /** @param root an absolute path */
   private constructor(root: string) {
@@ -160,9 +163,32 @@ export class FilesystemStore implements ObjectStore {
   ): Promise<ListPage> {
     checkPrefix(prefix);
     return explained(`list ${prefix}`, async () => {
-      const page = await listFiles(this.#names, this.#objects, prefix, after, limit);
+      const namesBelow = (below: string) => this.#namesBelow(below);
+      const page = await listFiles(namesBelow, prefix, after, limit);
       return stamps ? { ...page, stamps: await stampFiles(this.#objects, page.keys) } : page;
     });
+  }
+
+  /**
+   * From now on lists are made from memory where every change is announced to what is returned. It is
+   * not trusted before `trustUntil` says so.
+   *
+   * @param isAnnounced whether all changes directly below a prefix are
+   * @param clock       monotonic milliseconds, those of `trustUntil`
+   */
+  rememberNames(isAnnounced: (prefix: string) => boolean, clock: () => number): Memory {
+    this.#announced = new AnnouncedNames({
+      read: (prefix) => this.#names.sorted(path.join(this.#objects, prefix)),
+      exists: async (key) => (await this.stat(key)) !== undefined,
+      isAnnounced,
+      clock,
+    });
+    return this.#announced;
+  }
+
+  #namesBelow(prefix: string): Promise<readonly string[]> {
+    if (this.#announced) return this.#announced.sorted(prefix);
+    return this.#names.sorted(path.join(this.#objects, prefix));
   }
 
   /** `link` creates only if absent and never replaces. */

@@ -4,14 +4,14 @@
  * Only directories that a page can reach are looked at, one at a time. A name that is being replaced
  * by rename stays listed.
  */
-import path from "node:path";
-import type { DirectoryNames } from "./directory-names.ts";
 import type { ListPage } from "./object-store.ts";
 import { unlessAbsent } from "./platform-error.ts";
 
+/** @returns names directly below a prefix, in order; those of directories end with `/` */
+export type SortedNames = (prefix: string) => Promise<readonly string[]>;
+
 interface Listing {
-  readonly directories: DirectoryNames;
-  readonly root: string;
+  readonly namesBelow: SortedNames;
   readonly after: string;
   /** Keys that are wanted, one more than the page holds. */
   readonly wanted: number;
@@ -19,20 +19,19 @@ interface Listing {
 }
 
 export async function listFiles(
-  directories: DirectoryNames,
-  root: string,
+  namesBelow: SortedNames,
   prefix: string,
   after: string,
   limit: number,
 ): Promise<ListPage> {
   const keys: string[] = [];
-  await collect({ directories, root, after, wanted: limit + 1, keys }, prefix);
+  await collect({ namesBelow, after, wanted: limit + 1, keys }, prefix);
   return { keys: keys.slice(0, limit), more: keys.length > limit };
 }
 
 async function collect(listing: Listing, prefix: string): Promise<void> {
-  const { directories, root, after, wanted, keys } = listing;
-  const names = (await unlessAbsent(directories.sorted(path.join(root, prefix)))) ?? [];
+  const { namesBelow, after, wanted, keys } = listing;
+  const names = (await unlessAbsent(namesBelow(prefix))) ?? [];
   for (let at = startOf(names, prefix, after); at < names.length && keys.length < wanted; at += 1) {
     const key = `${prefix}${names[at]}`;
     if (!key.endsWith("/")) {
