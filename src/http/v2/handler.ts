@@ -68,15 +68,23 @@ async function dispatch(
   if (route === undefined) throw new NotFound();
   if (route.kind === "version") return dependencies.version(request, response);
   if (route.kind === "token") return dependencies.token(request, response);
-  const query = new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1));
   const { registry } = dependencies;
   if (route.kind === "catalog") {
     if (!isRead(request)) throw new MethodNotAllowed("GET, HEAD");
-    return listRepositories({ registry, request, response, query });
+    return listRepositories({ registry, request, response, query: queryOf(url) });
   }
   const repository = parseRepositoryName(route.name);
   const operation = operationOf(route, request.method ?? "GET");
-  const exchange = { registry, request, response, query, repository };
+  const exchange: Exchange = {
+    registry,
+    request,
+    response,
+    repository,
+    // Pulls have none, and are many.
+    get query() {
+      return queryOf(url);
+    },
+  };
   await (isRead(request) ? operation(exchange) : write(dependencies, exchange, operation));
 }
 
@@ -98,6 +106,11 @@ async function write(
   } finally {
     release?.();
   }
+}
+
+function queryOf(url: string): URLSearchParams {
+  const mark = url.indexOf("?");
+  return new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1));
 }
 
 function isRead({ method }: IncomingMessage): boolean {

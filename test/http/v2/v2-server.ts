@@ -23,6 +23,7 @@ import { LoginThrottle } from "../../../src/identity/login-throttle.ts";
 import { RegistryTokens } from "../../../src/identity/registry-token.ts";
 import { NoCollection } from "../../../src/registry/collector/garbage-collection.ts";
 import {
+  type Coherence,
   openRegistry,
   type Registry,
   type RegistryOptions,
@@ -43,6 +44,7 @@ export interface V2ServerOptions {
   readonly entry?: Entry;
   readonly store?: ObjectStore;
   readonly registry?: Partial<RegistryOptions>;
+  readonly coherence?: Coherence;
   readonly uploads?: Partial<UploadLimits>;
 }
 
@@ -59,11 +61,15 @@ export interface V2Server {
 
 export async function startV2Server(options: V2ServerOptions = {}): Promise<V2Server> {
   const faults: string[] = [];
-  const registry = openRegistry(options.store ?? new MemoryStore(), {
-    manifestLimit: 8 * MiB,
-    uploadLifeMs: 60_000,
-    ...options.registry,
-  });
+  const registry = openRegistry(
+    options.store ?? new MemoryStore(),
+    {
+      manifestLimit: 8 * MiB,
+      uploadLifeMs: 60_000,
+      ...options.registry,
+    },
+    options.coherence,
+  );
   const slots = new UploadSlots({ total: 100, perClient: 100, ...options.uploads });
   const listener = listenerOf(registry, slots, options.entry ?? "listener", faults);
   const server = createServer(httpLimits);
