@@ -45,7 +45,8 @@ describe("activate", () => {
   });
 
   it("makes a secret that the service can log in with, and shows its key to nobody", async () => {
-    const { stdout, stderr } = await run("-v");
+    const { code, stdout, stderr } = await run("-v");
+    assert.equal(code, 0, stderr);
     const secret = JSON.parse(cluster.secrets.get("dcos-registry-secret") ?? "");
     assert.deepEqual([secret.scheme, secret.uid], ["RS256", "dcos-registry"]);
     const derived = createPublicKey(createPrivateKey(secret.private_key));

@@ -3,8 +3,9 @@
  *
  * Each step looks first and leaves alone what is right, so a run that broke off is simply run again.
  */
-import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { createPublicKey, generateKeyPair } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { CliError } from "../cli-error.ts";
 import { type Fields, parseFields, textOf } from "../json-fields.ts";
 import type { DcosApi } from "./dcos-api.ts";
@@ -103,7 +104,7 @@ async function createAccount(api: DcosApi, plan: ActivationPlan): Promise<StepOu
 /** @returns the public key, PEM; the private one stands in the secret and nowhere else */
 async function createSecret(api: DcosApi, plan: ActivationPlan): Promise<string> {
   const { uid, secretPath, loginEndpoint } = plan;
-  const { publicKey, privateKey } = generateKeyPairSync("rsa", {
+  const { publicKey, privateKey } = await promisify(generateKeyPair)("rsa", {
     modulusLength: 2048,
     publicKeyEncoding: { type: "spki", format: "pem" },
     privateKeyEncoding: { type: "pkcs8", format: "pem" },

@@ -7,6 +7,7 @@
 
 import { CliError } from "../cli-error.ts";
 import { arrayOf, type Fields, fieldsOf, numberOf, parseFields, textOf } from "../json-fields.ts";
+import { ConnectionBroken } from "../network-error.ts";
 import type { Answer } from "../registry-refusal.ts";
 import type { RegistryTransport } from "../registry-transport.ts";
 
@@ -141,7 +142,8 @@ export class DcosApi {
     return parseFields(answer.body) ?? {};
   }
 
-  #ask(
+  /** Once more where the connection broke: a proxy closes idle ones, and every call may be repeated. */
+  async #ask(
     method: "GET" | "PUT" | "POST",
     route: string,
     document?: object,
@@ -149,6 +151,10 @@ export class DcosApi {
   ): Promise<Answer> {
     const body = document === undefined ? {} : { body: JSON.stringify(document) };
     const signal = this.#signal;
-    return this.#transport.exchange({ method, route, headers, ...body, answerTimeoutMs, signal });
+    const exchange = { method, route, headers, ...body, answerTimeoutMs, signal };
+    return this.#transport.exchange(exchange).catch((error) => {
+      if (!(error instanceof ConnectionBroken) || signal.aborted) throw error;
+      return this.#transport.exchange(exchange);
+    });
   }
 }
