@@ -37,6 +37,10 @@ export class KillableServer {
     if (code !== null) throw new Error(`the server ended by itself with ${code}\n${stderr}`);
   }
 
+  get pid(): number {
+    return this.#program.pid;
+  }
+
   stop(): Promise<Finished> {
     return this.#program.stop();
   }
