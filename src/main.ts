@@ -11,7 +11,6 @@ import { ConfigInvalid, loadConfig, readInvocation } from "./config.ts";
 import { banner, type Served } from "./server/banner.ts";
 import { readCommandWords } from "./server/command-words.ts";
 import { checkHealth } from "./server/healthcheck.ts";
-import { migrateStorage } from "./server/migrate-storage.ts";
 import { serve, serveAsWorker } from "./server/serve.ts";
 import { serveBundles } from "./server/serve-bundles.ts";
 
@@ -71,6 +70,7 @@ async function migrate(options: readonly string[]): Promise<number> {
   const stop = stopSignal();
   const { stdout, stderr, env: environment } = process;
   try {
+    const { migrateStorage } = await import("./server/migrate-storage.ts");
     await migrateStorage(options, { environment, stdout, stderr, signal: stop });
     return 0;
   } catch (error) {

@@ -1,7 +1,7 @@
 /** What a person sees when the server starts: where it is, whom to trust, what to do first. */
 import path from "node:path";
 import type { Config } from "../config.ts";
-import { nameOf } from "./bucket.ts";
+import { nameOf } from "./bucket-name.ts";
 
 export interface Served {
   readonly config: Config;

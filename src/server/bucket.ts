@@ -39,8 +39,3 @@ export async function bucketOptions(
 function trustOf({ ca, environment }: Config["outgoing"]): Promise<SecureContext> {
   return loadTrust({ caFile: ca, environment, workingDirectory: "/" });
 }
-
-/** As people write it. */
-export function nameOf({ bucket, path }: Pick<BucketConfig, "bucket" | "path">): string {
-  return `s3://${bucket}${path === "" ? "" : `/${path}`}`;
-}

@@ -16,8 +16,8 @@ import { claimFormat, StorageRefused } from "../storage/format.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { lockDirectory } from "../storage/owner-lock.ts";
 import { announcePresence } from "../storage/presence.ts";
-import { type OpenedS3, openS3 } from "../storage/s3/open-s3.ts";
-import { bucketOptions, nameOf } from "./bucket.ts";
+import type { OpenedS3 } from "../storage/s3/open-s3.ts";
+import { nameOf } from "./bucket-name.ts";
 import { systemMs } from "./change-hub.ts";
 import { type Coordination, coordinationCheck } from "./storage-health.ts";
 
@@ -122,6 +122,9 @@ async function openBucket(
   log: Logger,
   overlap: boolean,
 ): Promise<Opened> {
+  // Loading the client takes as long as all the rest of a start: only who needs it waits for it.
+  const { openS3 } = await import("../storage/s3/open-s3.ts");
+  const { bucketOptions } = await import("./bucket.ts");
   const options = await bucketOptions(s3, config, log);
   const opened = await openS3(options, config.readOnly ? "none" : { overlap });
   const { store, connection } = opened;
