@@ -86,6 +86,9 @@ export function cosmosErrors(report: ReportError): ErrorRequestHandler {
   };
 }
 
+/** The store may be away for a moment. */
+const usualRetrySeconds = 5;
+
 function errorHeaders(error: unknown): Record<string, string> {
   if (!isCodedError(error)) return {};
   const [headers, challenge, seconds] = ["headers", "challenge", "retryAfterSeconds"].map((name) =>
@@ -94,6 +97,7 @@ function errorHeaders(error: unknown): Record<string, string> {
   return {
     ...(typeof headers === "object" && headers),
     ...(typeof challenge === "string" && { "WWW-Authenticate": challenge }),
+    ...(statusOf(error.code) === 503 && { "Retry-After": String(usualRetrySeconds) }),
     ...(typeof seconds === "number" && { "Retry-After": String(seconds) }),
   };
 }
