@@ -71,7 +71,8 @@ async function migrate(options: readonly string[]): Promise<number> {
   const { stdout, stderr, env: environment } = process;
   try {
     const { migrateStorage } = await import("./server/migrate-storage.ts");
-    await migrateStorage(options, { environment, stdout, stderr, signal: stop });
+    const log = pino({ level: "warn", base: null }, pino.destination({ dest: 2, sync: true }));
+    await migrateStorage(options, { environment, stdout, stderr, signal: stop, log });
     return 0;
   } catch (error) {
     if (!stop.aborted || !(error instanceof Error && error.name === "AbortError")) throw error;

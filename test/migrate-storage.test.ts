@@ -118,7 +118,7 @@ describe("migrate-storage of a served directory", () => {
     const refusals: readonly [string[], number, RegExp][] = [
       [["--from=data"], 2, /^Error: --to: say which storage/],
       [["--from=data", "--to=x", "--speed=1"], 2, /^Error: Unknown option '--speed'/],
-      [["--from=data", "--to=data/inside"], 1, /must be apart from/],
+      [["--from=data", "--to=data/inside"], 1, /is the old storage, or lies in it/],
       [["--from=data", "--to=third"], 1, /was moved to .*new\/data\n$/],
       [["--from=empty", "--to=third"], 1, /empty holds no registry\n$/],
     ];

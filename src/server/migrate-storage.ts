@@ -4,17 +4,15 @@
  * Reads its few flags, opens both sides as a server would, and prints what was done. The rules stand
  * in registry/migration/storage-migration.ts.
  */
-import { access, cp, realpath } from "node:fs/promises";
+import { access, cp } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { type Config, ConfigInvalid, loadConfig } from "../config.ts";
+import type { Logger } from "pino";
+import { ConfigInvalid } from "../config.ts";
 import { cancelMigration } from "../registry/migration/cancel-migration.ts";
-import { MigrationRefused } from "../registry/migration/move-state.ts";
 import { type MigrationReport, StorageMigration } from "../registry/migration/storage-migration.ts";
-import { FilesystemStore } from "../storage/filesystem-store.ts";
-import type { ObjectStore } from "../storage/object-store.ts";
-import { lockDirectory } from "../storage/owner-lock.ts";
 import { type ProgressMode, progressModes, showMigration } from "./migration-progress.ts";
+import { expectApart, openSource, openTarget, readSide, type Side } from "./migration-side.ts";
 
 export const migrateStorageHelp = `Usage: dcos-registry-server migrate-storage --from STORAGE --to STORAGE
 
@@ -23,10 +21,10 @@ Pulls never fail. Writes are refused for the short time of the last comparison, 
 restart the servers with the new storage. Broken off, run it again with the same storages.
 
 Options:
-  --from STORAGE        what --storage of the servers names now
+  --from STORAGE        what --storage of the servers names now: a directory or s3://BUCKET/PATH
   --to STORAGE          what it is to name then
   --from-config FILE    configuration file whose storage options reach it
-  --to-config FILE      the same for the new storage
+  --to-config FILE      the same for the new storage; of s3://… the rest may be variables
   --concurrency N       blobs copied at the same time [8]
   --read-back           read and hash again what was written
   --skip-damaged        leave behind what cannot be read, and list it
@@ -40,6 +38,7 @@ export interface MigrationContext {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { readonly isTTY?: boolean; write(text: string): unknown };
   readonly signal: AbortSignal;
+  readonly log: Logger;
 }
 
 /**
@@ -53,40 +52,47 @@ export async function migrateStorage(
 ): Promise<void> {
   const flags = readFlags(argv);
   if (flags.help) return void context.stdout.write(migrateStorageHelp);
-  const from = readSide("from", flags.from, flags["from-config"], context);
-  const to = readSide("to", flags.to, flags["to-config"], context);
-  await expectApart(from.storage, to.storage);
-  await expectStore(from.storage);
-  const source = await FilesystemStore.open(from.storage);
-  const target = await FilesystemStore.open(to.storage);
-  const unlock = await lockDirectory(to.storage);
+  const { environment, log } = context;
+  const oldConfig = readSide(
+    "from",
+    { storage: flags.from, file: flags["from-config"] },
+    environment,
+  );
+  const newConfig = readSide("to", { storage: flags.to, file: flags["to-config"] }, environment);
+  await expectApart(oldConfig, newConfig);
+  const from = await openSource(oldConfig, log);
   try {
-    if (flags.cancel) return await cancel(source, target, from, context);
-    const report = await new StorageMigration(source, target, {
-      from: from.storage,
-      to: to.storage,
-      concurrency: flags.concurrency,
-      readBack: flags["read-back"],
-      skipDamaged: flags["skip-damaged"],
-      signal: context.signal,
-      onProgress: showMigration(context.stderr, flags.progress),
-    }).run();
-    await copyTrust(from.storage, to.storage);
-    context.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : describe(report, to));
+    const to = await openTarget(newConfig, log);
+    try {
+      await (flags.cancel ? cancel(from, to, context) : move(from, to, flags, context));
+    } finally {
+      await to.end();
+    }
   } finally {
-    await unlock();
+    await from.end();
   }
 }
 
-async function cancel(
-  source: ObjectStore,
-  target: ObjectStore,
-  { storage }: Config,
-  { stdout }: MigrationContext,
-): Promise<void> {
-  await cancelMigration(source, target);
-  stdout.write(`${storage} takes writes again\n`);
+async function move(from: Side, to: Side, flags: Flags, context: MigrationContext): Promise<void> {
+  const report = await new StorageMigration(from.store, to.store, {
+    from: from.name,
+    to: to.name,
+    concurrency: flags.concurrency,
+    readBack: flags["read-back"],
+    skipDamaged: flags["skip-damaged"],
+    signal: context.signal,
+    onProgress: showMigration(context.stderr, flags.progress),
+  }).run();
+  const trust = await copyTrust(from, to);
+  context.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : describe(report, to, trust));
 }
+
+async function cancel(from: Side, to: Side, { stdout }: MigrationContext): Promise<void> {
+  await cancelMigration(from.store, to.store);
+  stdout.write(`${from.name} takes writes again\n`);
+}
+
+type Flags = ReturnType<typeof readFlags>;
 
 function readFlags(argv: readonly string[]) {
   try {
@@ -123,63 +129,41 @@ function progressOf(text: string): ProgressMode {
   return mode;
 }
 
-/** One side, read as a server that is started with it would. */
-function readSide(
-  name: string,
-  storage: string | undefined,
-  file: string | undefined,
-  { environment }: MigrationContext,
-): Config {
-  if (storage === undefined && file === undefined) {
-    throw wrong(`--${name}: say which storage, or --${name}-config a file that does`);
-  }
-  const argv = [
-    ...(file === undefined ? [] : ["--config", file]),
-    ...(storage === undefined ? [] : ["--storage", storage]),
-  ];
-  const { DCOS_REGISTRY_STORAGE: _, DCOS_REGISTRY_CONFIG: __, ...others } = environment;
-  return loadConfig(argv, others);
-}
-
 function wrong(message: string): ConfigInvalid {
   return new ConfigInvalid([{ pointer: "", message }]);
 }
 
-async function expectApart(from: string, to: string): Promise<void> {
-  const [one, other] = await Promise.all(
-    [from, to].map((each) => realpath(each).catch(() => each)),
+/**
+ * Development CA and certificate, by which clients trust the server.
+ *
+ * @returns what is left to do by hand
+ */
+async function copyTrust(from: Side, to: Side): Promise<string> {
+  if (from.directory === undefined) return "";
+  const old = path.join(from.directory, "tls");
+  const here = await access(old).then(
+    () => true,
+    () => false, // certificates come from elsewhere
   );
-  if (one === undefined || other === undefined) return;
-  const inside = (inner: string, outer: string) => !path.relative(outer, inner).startsWith("..");
-  if (inside(one, other) || inside(other, one)) {
-    throw new MigrationRefused(`${to} must be apart from ${from}`);
+  if (!here) return "";
+  if (to.directory === undefined) {
+    return `Clients trust the certificates in ${old}: to keep them, leave --storage=${from.directory} and name the bucket by --s3-bucket and --s3-path\n`;
   }
+  await cp(old, path.join(to.directory, "tls"), { recursive: true, force: false });
+  return "";
 }
 
-/** Opening makes what is not there, which a mistyped name must not. */
-async function expectStore(storage: string): Promise<void> {
-  await access(path.join(storage, "store")).catch((cause) => {
-    throw new MigrationRefused(`${storage} holds no registry`, { cause });
-  });
-}
-
-/** Development CA and certificate: clients trust the server by them. */
-async function copyTrust(from: string, to: string): Promise<void> {
-  const copying = cp(path.join(from, "tls"), path.join(to, "tls"), {
-    recursive: true,
-    force: false,
-  });
-  await copying.catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT") throw error; // certificates come from elsewhere
-  });
-}
-
-function describe({ now, blobs, bytes, documents, damaged }: MigrationReport, to: Config): string {
+function describe(
+  { now, blobs, bytes, documents, damaged }: MigrationReport,
+  { name }: Side,
+  trust: string,
+): string {
   const copied = `${blobs} blobs (${Math.round(bytes / 1e6)} MB of data) and ${documents} documents`;
   const left = damaged.map(({ key, problem }) => `left behind: ${key}: ${problem}\n`);
   return [
     now ? `Copied ${copied}; all was compared\n` : "All had been moved before\n",
     ...left,
-    `Next: restart the servers with --storage=${to.storage}\n`,
+    trust,
+    `Next: restart the servers with --storage=${name}\n`,
   ].join("");
 }

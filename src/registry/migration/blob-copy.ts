@@ -11,7 +11,13 @@ import { type Document, parseDocument } from "../../storage/document.ts";
 import type { LoadedObject, ObjectStore } from "../../storage/object-store.ts";
 import { ObjectDamaged, ObjectNotFound } from "../../storage/store-error.ts";
 import { Blob } from "../blob.ts";
-import { type BlobRecord, isPresent, type PresentRecord, type Segment } from "../blob-record.ts";
+import {
+  type BlobRecord,
+  isDamaged,
+  isPresent,
+  type PresentRecord,
+  type Segment,
+} from "../blob-record.ts";
 import { ContentHash, verifyAll } from "../content-hash.ts";
 import { digestOfRecordKey } from "../layout.ts";
 import { writeData } from "../write-data.ts";
@@ -43,7 +49,8 @@ async function bring(
 ): Promise<void> {
   const record = loaded && parseDocument<BlobRecord>(key, loaded);
   const before = await work.target.load(key);
-  if (loaded === undefined || record?.value.state === "gone") return remove(work, key, before);
+  if (loaded === undefined) return remove(work, key, before);
+  if (record?.value.state === "gone" && !isDamaged(record)) return remove(work, key, before);
   if (!isPresent(record)) return copyDocument(work, key, loaded, before);
   const known = before && parseDocument<BlobRecord>(key, before);
   const here = hasData(known, record) && (await isWhole(work.target, record));

@@ -58,8 +58,18 @@ const bytesOfDocument = 256 * 1024;
 const mostFinalPasses = 10;
 const defaultSettleMs = 3 * freezeNoticeMs;
 
-/** Records and their data have a way of their own; unfinished uploads begin anew. */
-const withoutWay: ReadonlySet<string> = new Set(["rec", "data", "session", "migration"]);
+/**
+ * Records and their data have a way of their own; unfinished uploads begin anew; signs of life and what
+ * a scrub has put aside belong to the old place.
+ */
+const withoutWay: ReadonlySet<string> = new Set([
+  "rec",
+  "data",
+  "session",
+  "migration",
+  "instance",
+  "quarantine",
+]);
 
 export class StorageMigration {
   readonly #source: ObjectStore;
