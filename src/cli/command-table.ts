@@ -69,6 +69,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./restore.ts")).restore,
   },
   {
+    name: "gc",
+    summary: "Free content that nothing references any more",
+    load: async () => (await import("./gc.ts")).gc,
+  },
+  {
     name: "health",
     summary: "Show whether the registry is healthy; exits with 0 when it is",
     load: async () => (await import("./health.ts")).health,

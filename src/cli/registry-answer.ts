@@ -37,6 +37,30 @@ export interface HealthCheckResult {
   readonly message: string;
 }
 
+/** Blobs and bytes. */
+export interface Collected {
+  readonly unreferenced: number;
+  readonly unreferencedBytes: number;
+  readonly collected: number;
+  readonly collectedBytes: number;
+}
+
+export function collectedOf(answer: Answer): Answered<Collected> {
+  const document = documentOf(answer);
+  const report = document["report"];
+  if (!isFields(report)) throw foreignAnswer(answer);
+  const figure = (name: keyof Collected): number => numberOf(report[name]) ?? 0;
+  return {
+    document,
+    value: {
+      unreferenced: figure("unreferenced"),
+      unreferencedBytes: figure("unreferencedBytes"),
+      collected: figure("collected"),
+      collectedBytes: figure("collectedBytes"),
+    },
+  };
+}
+
 export function packagesOf(answer: Answer): Answered<readonly ListedPackage[]> {
   const document = documentOf(answer);
   const packages = arrayOf(document["packages"]).map(listedPackage);

@@ -13,6 +13,8 @@ import { BlobCache } from "./fetch/blob-cache.ts";
 import type { HttpAnswer } from "./fetch/http-client.ts";
 import {
   type Answered,
+  type Collected,
+  collectedOf,
   type DescribedPackage,
   describedPackageOf,
   type HealthCheckResult,
@@ -39,6 +41,8 @@ const defaultPushFromBytes = 8 * 1024 * 1024;
 
 /** For answers that need no validation of gigabytes. */
 const answerTimeoutMs = 60_000;
+/** A cycle of garbage collection goes slowly on purpose. */
+const cycleTimeoutMs = 24 * 60 * 60_000;
 
 export class RegistryClient {
   readonly #transport: RegistryTransport;
@@ -134,6 +138,14 @@ export class RegistryClient {
     return packagesOf(await this.#ask("package/remove", question, signal));
   }
 
+  /** Has the registry collect garbage now. @returns when a whole cycle is over */
+  async collect(
+    question: { readonly dryRun: boolean },
+    signal: AbortSignal,
+  ): Promise<Answered<Collected>> {
+    return collectedOf(await this.#ask("gc", question, signal, cycleTimeoutMs));
+  }
+
   async health(signal: AbortSignal): Promise<Answered<readonly HealthCheckResult[]>> {
     const exchange = { method: "GET", route: "health", answerTimeoutMs, signal } as const;
     return healthOf(await this.#transport.exchange(exchange));
@@ -143,13 +155,18 @@ export class RegistryClient {
     await this.#transport.close();
   }
 
-  async #ask(route: string, question: object, signal: AbortSignal): Promise<Answer> {
+  async #ask(
+    route: string,
+    question: object,
+    signal: AbortSignal,
+    timeoutMs = answerTimeoutMs,
+  ): Promise<Answer> {
     return this.#transport.exchange({
       method: "POST",
       route,
       headers: { "content-type": "application/json" },
       body: JSON.stringify(question),
-      answerTimeoutMs,
+      answerTimeoutMs: timeoutMs,
       signal,
     });
   }

@@ -24,6 +24,7 @@ import { type Coherence, openRegistry, type RegistryOptions } from "../registry/
 import { DiskRoom, diskSpaceOf } from "../storage/disk-room.ts";
 import { MeasuredStore } from "../storage/measured-store.ts";
 import { type Room, roomInAll, StoreWithinRoom } from "../storage/room.ts";
+import { collectionCheck } from "./collection-health.ts";
 import { remember } from "./remember.ts";
 import { ScrubClient } from "./scrubbing.ts";
 import { shareReads } from "./shared-data.ts";
@@ -100,7 +101,13 @@ export async function createServices(
     bundleLimit: config.limits.bundleBytes,
     collection,
     scrubbing: scrub,
-    healthChecks: [storage.check, ...checks, scrub.check, writesCheck(freezable)],
+    healthChecks: [
+      storage.check,
+      ...checks,
+      scrub.check,
+      writesCheck(freezable),
+      collectionCheck(collection),
+    ],
     log,
   });
   return { listener: createListener(app, v2), identity };

@@ -180,6 +180,22 @@ describe("remove", () => {
   });
 });
 
+describe("gc", () => {
+  it("says what was freed and what will be", async () => {
+    const { code, stdout, stderr } = await run(["gc"]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^Freed 1 blob\(s\), 1(?:\.0)? MB\nUnreferenced, .*: 2 blob\(s\), 2/m);
+  });
+
+  it("frees nothing in a dry run", async () => {
+    const { code, stdout } = await run(["gc", "--dry-run"]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^Unreferenced: 3 blob\(s\), 3/);
+    const json = JSON.parse((await run(["gc", "--dry-run", "--json"])).stdout);
+    assert.deepEqual([json.dryRun, json.report.collected], [true, 0]);
+  });
+});
+
 describe("health", () => {
   it("prints each check", async () => {
     const { code, stdout } = await run(["health"]);

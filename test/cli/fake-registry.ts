@@ -103,6 +103,7 @@ export class FakeRegistry {
     if (request.method !== "POST") throw new Refusal(405, "not_valid", "only POST");
     if (route === "/package/add") return this.#add(request);
     const question = JSON.parse(await textOf(request)) as Record<string, string>;
+    if (route === "/gc") return this.#collect(request, question);
     if (route === "/package/list") return { packages: this.#packages.map(asListed).reverse() };
     if (route === "/package/describe") return this.#describe(question);
     if (route === "/package/remove") return this.#remove(request, question);
@@ -165,6 +166,13 @@ export class FakeRegistry {
     const { authorization } = this.#options;
     if (authorization === undefined || request.headers.authorization === authorization) return;
     throw new Refusal(401, "UNAUTHORIZED", "authentication required");
+  }
+
+  #collect(request: IncomingMessage, { dryRun }: Record<string, unknown>): unknown {
+    this.#authorize(request);
+    const found = { unreferenced: 3, unreferencedBytes: 3_000_000 };
+    const done = dryRun ? [0, 0] : [1, 1_000_000];
+    return { dryRun, report: { ...found, collected: done[0], collectedBytes: done[1] } };
   }
 
   #health(): unknown {

@@ -59,7 +59,7 @@ export interface CycleOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** A store that fails this often in one cycle is not worth asking on. */
+/** A store that does not answer so often in one cycle is not worth asking on. */
 const mostFailures = 20;
 
 export class Cycle {
@@ -72,6 +72,7 @@ export class Cycle {
   readonly begunMs: number;
   readonly #clock: () => number;
   readonly #onFailure: (error: unknown) => void;
+  #unanswered = 0;
 
   constructor({ pace, signal, clock, ages, acting, report, onFailure }: CycleOptions) {
     this.pace = pace;
@@ -109,7 +110,9 @@ export class Cycle {
       if (!isOfStore(error)) throw error;
       this.report.failures += 1;
       this.#onFailure(error);
-      if (this.report.failures > mostFailures) throw error;
+      // What is damaged stays so, and where there is no room others may still make some.
+      if (error instanceof StoreUnavailable) this.#unanswered += 1;
+      if (this.#unanswered > mostFailures) throw error;
     }
   }
 }

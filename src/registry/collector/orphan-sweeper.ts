@@ -117,7 +117,8 @@ export class OrphanSweeper {
 
   /** @returns whether whoever wanted to publish the key cannot any more, and has not */
   async #fence(digest: Digest, record: RecordDocument | undefined, key: string): Promise<boolean> {
-    const value: BlobRecord = { state: "gone", last: [key] };
+    const gone = record?.value.state === "gone" ? record.value : undefined;
+    const value: BlobRecord = { ...gone, state: "gone", last: [key] };
     try {
       if (record) await this.#documents.replace<BlobRecord>(record, { value });
       else await this.#documents.create<BlobRecord>(layout.record(digest), { value });
