@@ -28,7 +28,7 @@ const smallBytes = MiB;
 /** An object has at most 10,000 parts; each 1,000 parts the size doubles, which is enough for 5 TiB. */
 const partsOfOneSize = 1000;
 /** Parts of one object that are sent at the same time, while nobody else waits for memory. */
-const partsAtOnce = 4;
+const partsAtOnce = 3;
 /** The slowest line that is waited for, besides the usual time. */
 const slowestBytesPerMs = 128;
 /** Putting parts together is work in proportion to their number. */
