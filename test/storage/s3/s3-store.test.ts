@@ -4,22 +4,19 @@ import { S3Bucket } from "../../fixtures/s3-bucket.ts";
 import { S3Server } from "../../fixtures/s3-server.ts";
 import { describeObjectStore } from "../object-store-contract.ts";
 
-for (const conditions of ["kept", "ignored"] as const) {
-  describe(`a store whose conditions are ${conditions}`, () => {
-    let server: S3Server;
-    let bucket: S3Bucket;
+describe("a store in a bucket", () => {
+  let server: S3Server;
+  let bucket: S3Bucket;
 
-    before(async () => {
-      server = await S3Server.start();
-      server.conditions = conditions;
-      bucket = await S3Bucket.create(server.place);
-    });
-
-    after(async () => {
-      await bucket?.close();
-      await server?.close();
-    });
-
-    describeObjectStore(`S3, conditions ${conditions}`, () => bucket.underTest());
+  before(async () => {
+    server = await S3Server.start();
+    bucket = await S3Bucket.create(server.place);
   });
-}
+
+  after(async () => {
+    await bucket?.close();
+    await server?.close();
+  });
+
+  describeObjectStore("S3", () => bucket.underTest());
+});
