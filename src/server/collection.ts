@@ -84,11 +84,12 @@ function createLoop(
 
 function agesOf({ gc, upload }: Config): CollectorAges {
   const { testMs } = gc;
+  const uploadLifeMs = testMs ?? upload.expiryHours * hourMs;
   return {
     graceMs: testMs ?? gc.graceHours * hourMs,
     settleMs: testMs === undefined ? gc.settleMinutes * minuteMs : testMs / 20,
-    orphanMs: testMs ?? gc.orphanHours * hourMs,
-    uploadLifeMs: testMs ?? upload.expiryHours * hourMs,
+    orphanMs: testMs ?? Math.max(gc.orphanHours * hourMs, uploadLifeMs),
+    uploadLifeMs,
   };
 }
 

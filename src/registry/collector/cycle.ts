@@ -13,9 +13,12 @@ export interface CollectorAges {
   readonly graceMs: number;
   /** How long a blob that nothing references is left alone before it is condemned. */
   readonly settleMs: number;
-  /** How long data that no record names, and uploads without progress, are left alone. */
+  /**
+   * How long data that no record names, and uploads without progress, are left alone. Not less than
+   * `uploadLifeMs`, or clients lose uploads that they were promised.
+   */
   readonly orphanMs: number;
-  /** How long an upload's id is valid: its session is remembered at least as long. */
+  /** How long an upload's id is valid: its session is remembered twice as long. */
   readonly uploadLifeMs: number;
 }
 

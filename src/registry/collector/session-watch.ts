@@ -39,7 +39,7 @@ export class SessionWatch {
   /** Whether this version has been the newest for too long. */
   isGivenUp(session: string, revision: Revision, cycle: Cycle): boolean {
     const seen = this.#watched.of(layout.session(session));
-    return seen?.revision === revision && cycle.watched(seen.sinceMs, patienceMs(cycle));
+    return seen?.revision === revision && cycle.watched(seen.sinceMs, cycle.ages.orphanMs);
   }
 
   /** Not to be forgotten in this cycle. */
@@ -49,10 +49,10 @@ export class SessionWatch {
 
   /** Ends what was given up before it had data, and forgets what is over. Behind the sweep of data. */
   async tidy(cycle: Cycle): Promise<void> {
-    const old = [...this.#watched.all].filter(({ sinceMs }) =>
-      cycle.watched(sinceMs, patienceMs(cycle)),
+    const due = [...this.#watched.all].filter(({ kept, sinceMs }) =>
+      cycle.watched(sinceMs, kept === "closed" ? memoryMs(cycle) : cycle.ages.orphanMs),
     );
-    await cycle.pace.each(old, (session) =>
+    await cycle.pace.each(due, (session) =>
       cycle.tolerate(async () => {
         if (session.kept === "closed") return this.#forget(session.key, cycle);
         const ended = await this.#watched.change(session, cycle, (value) =>
@@ -70,6 +70,10 @@ export class SessionWatch {
   }
 }
 
-function patienceMs({ ages: { orphanMs, uploadLifeMs } }: Cycle): number {
-  return Math.max(orphanMs, uploadLifeMs);
+/**
+ * An id must not come to life again: its session could be forgotten a second time, in the middle of
+ * its upload. So the id's life counts twice, for clocks that differ and for requests that stall.
+ */
+function memoryMs({ ages: { orphanMs, uploadLifeMs } }: Cycle): number {
+  return Math.max(orphanMs, 2 * uploadLifeMs);
 }

@@ -81,23 +81,31 @@ export function imagesOf(random: Random): readonly ImageParts[] {
   });
 }
 
+export interface ClientOptions {
+  readonly promises: Promises;
+  readonly images: readonly ImageParts[];
+  /** Whether it goes on with an upload after a failure, or gives it up. */
+  readonly resumes: boolean;
+}
+
 export class WalkingClient {
   readonly #instances: readonly Registry[];
   readonly #random: Random;
   readonly #promises: Promises;
   readonly #images: readonly ImageParts[];
+  readonly #resumes: boolean;
 
   /** @param instances each request goes to any of them */
   constructor(
     instances: readonly Registry[],
     random: Random,
-    promises: Promises,
-    images: readonly ImageParts[],
+    { promises, images, resumes }: ClientOptions,
   ) {
     this.#instances = instances;
     this.#random = random;
     this.#promises = promises;
     this.#images = images;
+    this.#resumes = resumes;
   }
 
   get #registry(): Registry {
@@ -166,7 +174,7 @@ export class WalkingClient {
       try {
         offset = await this.#registry.uploads.append(repository, id, { body, start: offset });
       } catch (error) {
-        if (!(error instanceof StoreUnavailable)) throw error;
+        if (!(error instanceof StoreUnavailable && this.#resumes)) throw error;
         offset = await this.#registry.uploads.offset(repository, id);
       }
     }

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { Collector } from "../../../src/registry/collector/collector.ts";
+import type { CollectorAges } from "../../../src/registry/collector/cycle.ts";
 import { Pace } from "../../../src/registry/collector/pace.ts";
 import { openRegistry } from "../../../src/registry/registry.ts";
 import { Documents } from "../../../src/storage/document.ts";
@@ -20,7 +21,7 @@ import { Schedule } from "./schedule.ts";
 
 const options = { manifestLimit: 100_000, uploadLifeMs: 3_600_000 };
 /** Takes everything as soon as the protocol lets it: nothing may depend on ages. */
-const ages = { graceMs: 0, settleMs: 0, orphanMs: 0, uploadLifeMs: 0 };
+const greedy: CollectorAges = { graceMs: 0, settleMs: 0, orphanMs: 0, uploadLifeMs: 0 };
 const { signal } = new AbortController();
 
 /** Seeds take turns. */
@@ -49,14 +50,20 @@ export async function walk(seed: number, turns: number): Promise<Walked> {
   const memory = memories[seed % memories.length] ?? "none";
   const { coherence, changes } = remember(memory, 3, () => schedule.steps);
   const instances = coherence.map((one) => openRegistry(actor(), options, one));
+  // An id must not be used once its session is forgotten. So either sessions are forgotten at once, and
+  // clients begin anew after a failure, or they are remembered, and clients go on with them.
+  const resumes = dice.pick([true, false]);
+  const ages = { ...greedy, uploadLifeMs: resumes ? Number.POSITIVE_INFINITY : 0 };
   const clients = Promise.all(
-    [1, 2, 3, 4, 5].map(() => new WalkingClient(instances, dice, promises, images).walk(turns)),
+    [1, 2, 3, 4, 5].map(() =>
+      new WalkingClient(instances, dice, { promises, images, resumes }).walk(turns),
+    ),
   );
   let collected = 0;
   const collect = async (collector: Collector): Promise<void> => {
     collected += (await collector.cycle({ signal })).collected;
   };
-  const collectors = [1, 2, 3].map(() => greedyCollector(actor(), changes));
+  const collectors = [1, 2, 3].map(() => collectorOf(actor(), ages, changes));
   const actors = Promise.all([
     clients,
     ...collectors.map((collector) => untilOver(() => collect(collector), clients)),
@@ -64,7 +71,7 @@ export async function walk(seed: number, turns: number): Promise<Walked> {
   const check = () => inspector.check(promises.must);
   await schedule.run(actors, check);
 
-  const alone = greedyCollector(store);
+  const alone = collectorOf(store, greedy);
   for (let cycle = 0; cycle < 5; cycle += 1) await collect(alone);
   await check();
   await inspector.checkCollected();
@@ -73,7 +80,11 @@ export async function walk(seed: number, turns: number): Promise<Walked> {
   return { steps: schedule.steps, acknowledged: promises.acknowledged, collected };
 }
 
-function greedyCollector(store: ObjectStore, changes?: DocumentChanges): Collector {
+function collectorOf(
+  store: ObjectStore,
+  ages: CollectorAges,
+  changes?: DocumentChanges,
+): Collector {
   const pace = new Pace({ atOnce: 2 });
   return new Collector(store, new Documents(store, changes), { ages, pace, clock: () => 0 });
 }
