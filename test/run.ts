@@ -44,7 +44,7 @@ if (files.length === 0) throw new Error(`no test file matches ${wanted.join(" ")
 const events = run({
   files,
   concurrency: real ? 1 : 2,
-  timeout: real || soak ? 1_800_000 : 300_000,
+  timeout: real || soak ? 2_700_000 : 600_000,
 });
 events.on("test:pass", ({ name, skip, details }) => {
   // A skipped suite is reported instead of its tests.
