@@ -63,9 +63,17 @@ export class BlobUpload {
         this.#options.onProgress(blob.digest, blob.size);
         return await this.#options.journal.forget(blob.digest);
       } catch (error) {
+        if (isFull(error)) await this.#cancel(blob, state);
         await retries.next(error);
       }
     }
+  }
+
+  /** Gives back the room of what cannot become whole; if that fails, too, the session expires. */
+  async #cancel({ digest }: BlobSource, { route }: UploadState): Promise<void> {
+    if (route === undefined) return;
+    await this.#ask("DELETE", route).catch(() => undefined);
+    await this.#options.journal.forget(digest);
   }
 
   #retries(): Retries {
@@ -136,7 +144,7 @@ export class BlobUpload {
   }
 
   async #ask(
-    method: "GET" | "HEAD" | "POST" | "PUT",
+    method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE",
     route: string,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer> {
@@ -192,6 +200,10 @@ function isPassing(error: unknown): boolean {
   const told = error instanceof RegistryRefusal || error instanceof NotARegistry;
   const status = told ? error.status : undefined;
   return status !== undefined && [408, 429, 502, 503, 504].includes(status);
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof RegistryRefusal && error.status === 507;
 }
 
 function expect(answer: Answer, status: number): void {

@@ -65,7 +65,6 @@ const byStatus: Readonly<Record<number, number>> = {
   502: exitCodes.unreachable,
   503: exitCodes.unreachable,
   504: exitCodes.unreachable,
-  507: exitCodes.noSpace,
 };
 
 /**
@@ -78,6 +77,8 @@ export function exitCodeOf(error: unknown, command?: string): number {
 }
 
 function exitCodeByTable(error: unknown): number {
+  // The distribution specification has no code of its own for a full storage.
+  if (error instanceof RegistryRefusal && error.status === 507) return exitCodes.noSpace;
   const named = byCode[codeOf(error) ?? ""];
   if (named !== undefined) return named;
   const answered = error instanceof RegistryRefusal ? byStatus[error.status] : undefined;

@@ -25,7 +25,7 @@ export interface TransportOptions {
 }
 
 export interface Exchange {
-  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Relative to the registry's URL. */
   readonly route: string;
   readonly headers?: Readonly<Record<string, string>>;
