@@ -17,10 +17,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   identity: ["oci", "storage"],
   tls: ["oci", "storage"],
   cluster: ["oci", "storage"],
+  cosmos: [],
   config: ["oci", "cluster"],
   http: ["oci", "storage", "registry", "packages", "catalog", "identity", "tls", "cluster"],
   server: ["config.ts", "network", "storage", "registry", "catalog", "identity", "tls", "http"],
-  cli: ["oci", "network", "packages", "cluster"],
+  cli: ["oci", "network", "packages", "cluster", "cosmos"],
   release: ["oci", "packages"],
 };
 

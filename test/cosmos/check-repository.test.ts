@@ -5,11 +5,11 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, beforeEach, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
+import { profiles } from "../../src/cosmos/client-profile.ts";
 import { makeZip } from "../../src/release/zip-archive.ts";
 import { CertificateAuthority } from "../fixtures/certificate-authority.ts";
 import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
 import { type CheckOptions, checkRepository } from "./check-repository.ts";
-import { profiles } from "./client-profile.ts";
 import { CatalogSchemas } from "./schema-rules.ts";
 import { host, type Loose, StandInServer } from "./stand-in-server.ts";
 

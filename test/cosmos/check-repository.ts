@@ -5,15 +5,16 @@
  * list is in the header of each rule file. The schema rules run only when the catalogue's schemas
  * are at hand.
  */
-import { profiles as allProfiles, type ClientProfile } from "./client-profile.ts";
-import { checkDecoding, type Json } from "./decoding-rules.ts";
+import { profiles as allProfiles, type ClientProfile } from "../../src/cosmos/client-profile.ts";
+import { checkDecoding, type Json } from "../../src/cosmos/decoding-rules.ts";
+import { type FileReference, fileReferences } from "../../src/cosmos/references.ts";
+import { checkSemantics } from "../../src/cosmos/semantic-rules.ts";
+import { type Violation, Violations } from "../../src/cosmos/violation.ts";
+import { checkImages } from "./image-rules.ts";
 import type { Network } from "./java-fetch.ts";
-import { type FileReference, fileReferences } from "./references.ts";
 import { checkResources } from "./resource-rules.ts";
 import type { CatalogSchemas } from "./schema-rules.ts";
-import { checkImages, checkSemantics } from "./semantic-rules.ts";
 import { checkPlainAnswer, fetchRepository } from "./transport-rules.ts";
-import { type Violation, Violations } from "./violation.ts";
 
 export interface CheckOptions extends Network {
   /** Host, and port unless 443, that every URL must have; by default that of the repository's URL. */

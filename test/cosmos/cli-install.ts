@@ -5,7 +5,7 @@
  * at; the content decides.
  */
 import { createHash } from "node:crypto";
-import { isObject, isText, type Json } from "./decoding-rules.ts";
+import { isObject, isText, type Json } from "../../src/cosmos/decoding-rules.ts";
 import { zipEntries } from "./zip-entries.ts";
 
 export interface InstalledCli {

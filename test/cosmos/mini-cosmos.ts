@@ -9,9 +9,10 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { pipeline } from "node:stream/promises";
-import { type ClientProfile, profiles, resourceHeaders } from "./client-profile.ts";
+import { type ClientProfile, profiles, resourceHeaders } from "../../src/cosmos/client-profile.ts";
+import { isObject, isText, type Json } from "../../src/cosmos/decoding-rules.ts";
+import { parseMediaType } from "../../src/cosmos/media-type.ts";
 import { CosmosFailure, failure } from "./cosmos-failure.ts";
-import { isObject, isText, type Json } from "./decoding-rules.ts";
 import {
   type JavaAnswer,
   javaFetch,
@@ -19,7 +20,6 @@ import {
   readAll,
   UnsupportedRedirect,
 } from "./java-fetch.ts";
-import { parseMediaType } from "./media-type.ts";
 import { PackageCollection } from "./package-collection.ts";
 import { RepositoryList } from "./repository-list.ts";
 import { proxied } from "./resource-proxy.ts";

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
+import { profiles, repositoryMediaType } from "../../src/cosmos/client-profile.ts";
+import { formatViolation } from "../../src/cosmos/violation.ts";
 import { assetPath, type PackageParts } from "../catalog/published-package.ts";
 import { type CheckOptions, checkRepository } from "./check-repository.ts";
-import { profiles, repositoryMediaType } from "./client-profile.ts";
 import { javaFetch, readAll } from "./java-fetch.ts";
 import { type OurServer, registryHost, startOurServer } from "./our-server.ts";
 import { CatalogSchemas } from "./schema-rules.ts";
 import { universePackages } from "./universe-packages.ts";
-import { formatViolation } from "./violation.ts";
 
 const universe = process.env["UNIVERSE_DIR"];
 const skip = universe ? false : "UNIVERSE_DIR is not set";

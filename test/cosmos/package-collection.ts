@@ -1,7 +1,8 @@
 /** The packages of several repositories, merged, chosen and searched as Cosmos does it. */
+
+import type { Json } from "../../src/cosmos/decoding-rules.ts";
+import { fileReferences } from "../../src/cosmos/references.ts";
 import { failure } from "./cosmos-failure.ts";
-import type { Json } from "./decoding-rules.ts";
-import { fileReferences } from "./references.ts";
 
 export class PackageCollection {
   /** By name, then repository, then newest first. */

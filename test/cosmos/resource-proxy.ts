@@ -1,5 +1,5 @@
 /** A package as Cosmos shows it: every file behind its own resource proxy. */
-import { isObject, isText, type Json } from "./decoding-rules.ts";
+import { isObject, isText, type Json } from "../../src/cosmos/decoding-rules.ts";
 
 /** The original goes in as it is, without encoding: URLs with `&` or `#` break here, as in Cosmos. */
 export function proxied(one: Json, base: string): Json {

@@ -1,10 +1,10 @@
 /** Rules P1 to P4: whether Cosmos' proxy and the CLI get each file, whole and usable. */
 import { createHash } from "node:crypto";
-import { resourceHeaders } from "./client-profile.ts";
+import { resourceHeaders } from "../../src/cosmos/client-profile.ts";
+import { parseMediaType } from "../../src/cosmos/media-type.ts";
+import type { FileReference } from "../../src/cosmos/references.ts";
+import type { Violations } from "../../src/cosmos/violation.ts";
 import { type JavaAnswer, javaFetch, type Network } from "./java-fetch.ts";
-import { parseMediaType } from "./media-type.ts";
-import type { FileReference } from "./references.ts";
-import type { Violations } from "./violation.ts";
 import { zipEntries } from "./zip-entries.ts";
 
 export interface ResourceOptions {

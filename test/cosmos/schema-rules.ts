@@ -8,9 +8,9 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { ErrorObject, ValidateFunction } from "ajv";
 import AjvDraft04 from "ajv-draft-04";
-import type { RepoVersion } from "./client-profile.ts";
-import { isObject, type Json, nameOf } from "./decoding-rules.ts";
-import type { Violations } from "./violation.ts";
+import type { RepoVersion } from "../../src/cosmos/client-profile.ts";
+import { isObject, type Json, nameOf } from "../../src/cosmos/decoding-rules.ts";
+import type { Violations } from "../../src/cosmos/violation.ts";
 
 const definitionsFile = "vX-repo-definitions.json";
 const definitions: ReadonlyMap<unknown, string> = new Map([

@@ -1,12 +1,13 @@
 /** Rules T2 to T8: whether the bytes of a repository reach Cosmos at all. */
 import { gunzipSync } from "node:zlib";
+import { acceptedVersion } from "../../src/cosmos/accepted-version.ts";
 import {
   type ClientProfile,
   type RepoVersion,
   repositoryHeaders,
   repositoryMediaType,
-  repositoryType,
-} from "./client-profile.ts";
+} from "../../src/cosmos/client-profile.ts";
+import type { Violations } from "../../src/cosmos/violation.ts";
 import {
   type JavaAnswer,
   javaFetch,
@@ -16,8 +17,6 @@ import {
   UnsupportedRedirect,
 } from "./java-fetch.ts";
 import { duplicateKeys } from "./json-text.ts";
-import { parseMediaType } from "./media-type.ts";
-import type { Violations } from "./violation.ts";
 
 export interface FetchedRepository {
   /** Decoded from gzip. */
@@ -99,22 +98,6 @@ function contentVersion(
   const canonical = repositoryMediaType(best);
   violations.expect(header === canonical, "T5", `Content-Type ${header} instead of ${canonical}`);
   return version;
-}
-
-/** Cosmos' own rule: every parameter of the answer must be one that it asked for. */
-export function acceptedVersion(
-  header: string | undefined,
-  reads: readonly RepoVersion[],
-): RepoVersion | undefined {
-  const stated = parseMediaType(header ?? "");
-  if (stated?.type !== repositoryType) return undefined;
-  return reads.find((version) => {
-    const wanted = new Map([
-      ["charset", "utf-8"],
-      ["version", version as string],
-    ]);
-    return [...stated.parameters].every(([name, value]) => wanted.get(name) === value);
-  });
 }
 
 function parseText(

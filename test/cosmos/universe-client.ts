@@ -1,9 +1,15 @@
 /** Fetches one repository as Cosmos 0.6.3 does, refusing what it refuses, in its words. */
 import { setTimeout } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
-import { type ClientProfile, repositoryHeaders, repositoryMediaType } from "./client-profile.ts";
+import { acceptedVersion } from "../../src/cosmos/accepted-version.ts";
+import {
+  type ClientProfile,
+  repositoryHeaders,
+  repositoryMediaType,
+} from "../../src/cosmos/client-profile.ts";
+import { checkDecoding, isObject, type Json } from "../../src/cosmos/decoding-rules.ts";
+import { formatViolation, Violations } from "../../src/cosmos/violation.ts";
 import { CosmosFailure, failure } from "./cosmos-failure.ts";
-import { checkDecoding, isObject, type Json } from "./decoding-rules.ts";
 import {
   type JavaAnswer,
   javaFetch,
@@ -12,8 +18,6 @@ import {
   TooManyRedirects,
   UnsupportedRedirect,
 } from "./java-fetch.ts";
-import { acceptedVersion } from "./transport-rules.ts";
-import { formatViolation, Violations } from "./violation.ts";
 
 export interface RepositoryAddress {
   readonly name: string;

@@ -1,4 +1,4 @@
-/** A rule of the stand-in checker that a repository breaks, and where. */
+/** A rule of Cosmos, or of ours, that a repository breaks, and where. */
 export interface Violation {
   /** `T1` … `T8`, `D1` … `D12`, `S1`, `S2`, `M1` … `M7`, `P1` … `P4`. */
   readonly rule: string;
