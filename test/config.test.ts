@@ -231,6 +231,7 @@ describe("configuration", () => {
       [["--storage", "s4://bucket/path"], /^--storage: must be a directory of this machine or s3:/],
       [["--storage="], /^--storage: must not be empty$/],
       [["--service-name", "Up"], /^--service-name: must be a Marathon app id/],
+      [["--service-name", "-/-"], /^--service-name: must be a Marathon app id/],
       [["--workers", "2.5"], /^--workers: must be a whole number$/],
       [["--workers", "65"], /^--workers: must be at most 64$/],
       [["--workers"], /^--workers: needs a value, N$/],

@@ -30,8 +30,8 @@ export function isInsecure(environment: Environment): boolean {
 /** Nested names such as `group/dcos-registry` are legal in DC/OS; anything else would leave the path. */
 export function parseServiceName(name: string): string {
   const bare = name.replace(/^\/|\/$/g, "");
-  if (/^[a-z0-9-]+(?:\/[a-z0-9-]+)*$/.test(bare)) return bare;
-  throw new UsageError("a service name is made of lower-case letters, digits, '-' and '/'", {
+  if (/^[a-z0-9-]+(?:[./][a-z0-9-]+)*$/.test(bare)) return bare;
+  throw new UsageError("a service name is made of lower-case letters, digits, '-', '.' and '/'", {
     where: `--name ${name}`,
   });
 }

@@ -54,6 +54,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./trust.ts")).trust,
   },
   {
+    name: "doctor",
+    summary: "Find out what is wrong with the registry or with the cluster around it",
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
+  {
     name: "serve",
     summary: "Serve bundles straight from their files, read-only: registry and package repository",
     load: async () => (await import("./serve.ts")).serve,

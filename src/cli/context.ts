@@ -13,6 +13,8 @@ export interface CliContext {
   readonly input?: TerminalInput;
   /** −1 quiet (data and errors only), 0 as usual, 1 what is done over the network, 2 stacks too. */
   readonly verbosity?: number;
+  /** Addresses of a host, none when it is not known; the system's way when absent. For `doctor`. */
+  readonly resolveHost?: (host: string) => Promise<readonly string[]>;
   /** Of this program; shown by `--version` and sent as User-Agent. */
   readonly version?: string;
 }

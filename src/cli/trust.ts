@@ -2,14 +2,14 @@
 import { access } from "node:fs/promises";
 import path from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { l4lbName } from "../cluster/l4lb-name.ts";
 import { readCaFile } from "../network/trust.ts";
 import { CliError, UsageError } from "./cli-error.ts";
-import { parseServiceName } from "./cluster-environment.ts";
 import { type CliContext, type CommandFactory, isQuiet } from "./context.ts";
 import { printJson, printLine } from "./print.ts";
-import { diagnoseDocker, type TrustFinding } from "./trust/diagnose-docker.ts";
+import { diagnoseAgent } from "./trust/diagnose-agent.ts";
+import type { TrustFinding } from "./trust/diagnose-docker.ts";
 import { commandsFor, installTrust } from "./trust/install-trust.ts";
+import { findCa, registryAddress } from "./trust/registry-ca.ts";
 import {
   type AgentProgram,
   homes,
@@ -34,9 +34,6 @@ interface TrustOptions {
 class NotTrusted extends CliError {
   readonly code = "NOT_TRUSTED";
 }
-
-const clusterCa = "/run/dcos/pki/CA/ca-bundle.crt";
-const developmentCa = "./data/tls/ca.crt";
 
 export const trust: CommandFactory = (context) =>
   new Command("trust")
@@ -63,34 +60,21 @@ async function run(options: TrustOptions, context: CliContext): Promise<void> {
     throw new UsageError("--install changes files and --check only looks at them; use one");
   }
   const { workingDirectory } = context;
-  const ca = options.ca ?? (await foundCa(options.root, workingDirectory));
-  const trusted = { ...addressOf(options), certificates: await readCaFile(ca, workingDirectory) };
+  const ca = options.ca ?? (await foundCa(options, workingDirectory));
+  const address = registryAddress(options.host, options.name);
+  const trusted = { ...address, certificates: await readCaFile(ca, workingDirectory) };
   if (options.install) await install(options, trusted, context);
   else if (!options.check) show(options, trusted, path.resolve(workingDirectory, ca), context);
-  const findings = await look(options, trusted);
+  const findings = options.for.includes("docker") ? await diagnoseAgent(options.root, trusted) : [];
   report(findings, options, context);
 }
 
-async function foundCa(root: string, workingDirectory: string): Promise<string> {
-  const candidates = [path.join(root, clusterCa), path.resolve(workingDirectory, developmentCa)];
-  for (const candidate of candidates) {
-    const there = await access(candidate).then(
-      () => true,
-      () => false,
-    );
-    if (there) return candidate;
-  }
+async function foundCa({ root }: TrustOptions, workingDirectory: string): Promise<string> {
+  const found = await findCa(root, workingDirectory);
+  if (found !== undefined) return found;
   throw new UsageError("which CA? there is none of a cluster on this machine", {
     hint: "pass --ca FILE; outside a cluster the server keeps it in <storage>/tls/ca.crt",
   });
-}
-
-function addressOf({ host, name }: TrustOptions): Pick<Trusted, "host" | "port"> {
-  if (host === undefined) return { host: l4lbName(parseServiceName(name)), port: 443 };
-  const [, bare, port = "443"] =
-    /^([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::(\d{1,5}))?$/i.exec(host) ?? [];
-  if (bare !== undefined && Number(port) <= 65535) return { host: bare, port: Number(port) };
-  throw new UsageError("a host is written HOST or HOST:PORT", { where: `--host ${host}` });
 }
 
 async function install(
@@ -139,19 +123,6 @@ function show(options: TrustOptions, trusted: Trusted, ca: string, { terminal }:
       .flatMap((place) => commandsFor(place, ca));
     for (const line of new Set(lines)) printLine(terminal, line);
   }
-}
-
-async function look(
-  { for: wanted, root }: TrustOptions,
-  trusted: Trusted,
-): Promise<TrustFinding[]> {
-  if (!wanted.includes("docker")) return [];
-  const directory = path.join(homes.docker, "certs.d");
-  const found = await diagnoseDocker(path.join(root, directory), trusted);
-  return found.map((finding) => ({
-    ...finding,
-    place: `/${path.relative(root, finding.place)}`,
-  }));
 }
 
 function report(

@@ -51,8 +51,8 @@ async function transportOptions(
 }
 
 /** The system's roots are loaded only when no CA is named: that takes its time. */
-async function trustOf(
-  { url, ca }: Connection,
+export async function trustOf(
+  { url, ca }: Pick<Connection, "url" | "ca">,
   { environment, workingDirectory }: CliContext,
 ): Promise<SecureContext | undefined> {
   if (url.protocol !== "https:") return undefined;

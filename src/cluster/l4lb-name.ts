@@ -10,10 +10,15 @@ const labelLength = 63;
 
 /**
  * Turns a VIP's name into its DNS form: `/my/custom/dcos-registry` → `mycustomdcos-registry`,
- * `my_db.v2` → `my-db.v2`. Fragments between dots are treated one by one.
+ * `my_db.v2` → `my-db.v2`. Fragments between dots are treated one by one; one of which nothing is left
+ * disappears, since DNS has no empty label.
  */
 export function l4lbLabel(name: string): string {
-  return name.split(".").map(fragmentLabel).join(".");
+  return name
+    .split(".")
+    .map(fragmentLabel)
+    .filter((label) => label !== "")
+    .join(".");
 }
 
 function fragmentLabel(fragment: string): string {

@@ -4,6 +4,7 @@
  * Messages never repeat a value, so that a secret put in the wrong place stays out of logs.
  */
 import { Ajv, type ErrorObject, type SchemaObject } from "ajv";
+import { l4lbLabel, l4lbName } from "../cluster/l4lb-name.ts";
 import { parseImageReference } from "../oci/reference.ts";
 import { parseAddress } from "./address.ts";
 import { nearest } from "./nearest.ts";
@@ -55,10 +56,16 @@ const formats: Readonly<Record<string, Format>> = {
     wanted: "must be HOST or HOST:PORT, as in front of an image's name",
   },
   "service-name": {
-    accepts: (text) => text.length <= 253 && /^\/?[a-z0-9-]+(?:[./][a-z0-9-]+)*$/.test(text),
+    accepts: isServiceName,
     wanted: "must be a Marathon app id: lower-case letters, digits, '-', '.' and '/'",
   },
 };
+
+/** One of which nothing is left in DNS, or too much, could be reached by nobody. */
+function isServiceName(text: string): boolean {
+  const wellFormed = /^\/?[a-z0-9-]+(?:[./][a-z0-9-]+)*$/.test(text);
+  return wellFormed && l4lbLabel(text) !== "" && l4lbName(text).length <= 253;
+}
 
 function isPublicUrl(text: string): boolean {
   if (!/^https:\/\/[^\s?#@\\]+$/.test(text) || !URL.canParse(text)) return false;

@@ -37,6 +37,8 @@ export interface AppParts {
   readonly collection: GarbageCollection;
   readonly scrubbing?: Scrubbing;
   readonly healthChecks: readonly HealthCheck[];
+  /** Of this product. */
+  readonly version?: string;
   readonly log: Logger;
 }
 
@@ -47,7 +49,7 @@ export function createApp(parts: AppParts): Express {
   app.disable("x-powered-by");
   app.disable("etag");
   app.use((request, response, next) => (isV2(request) ? v2(request, response) : next()));
-  app.use(healthRoutes(index, healthChecks));
+  app.use(healthRoutes(index, healthChecks, parts.version));
   app.use(repoRoutes(index));
   app.use(resourceRoutes({ catalog, openBlob }));
   app.use(bundleRoutes(catalog));

@@ -23,16 +23,24 @@ export interface HealthCheck {
   run(): Promise<HealthStatus>;
 }
 
-/** @param checks beyond `/repo`, which is always looked at */
-export function healthRoutes(index: CosmosIndex, checks: readonly HealthCheck[] = []): Router {
+/**
+ * @param checks beyond `/repo`, which is always looked at
+ * @param version of this product, told beside the checks
+ */
+export function healthRoutes(
+  index: CosmosIndex,
+  checks: readonly HealthCheck[] = [],
+  version?: string,
+): Router {
   const router = Router({ caseSensitive: true });
-  router.get("/health", (request, response) => sendHealth(index, checks, request, response));
+  const health = { index, checks, version };
+  router.get("/health", (request, response) => sendHealth(health, request, response));
   router.get("/", async (request, response) => {
     response.setHeader("Vary", "Accept");
     if (wantedVersion(request.headers.accept) !== undefined) {
       await sendIndex(index, request, response);
     } else {
-      await sendHealth(index, checks, request, response);
+      await sendHealth(health, request, response);
     }
   });
   router.all(["/health", "/"], () => {
@@ -41,10 +49,15 @@ export function healthRoutes(index: CosmosIndex, checks: readonly HealthCheck[] 
   return router;
 }
 
+interface Health {
+  readonly index: CosmosIndex;
+  readonly checks: readonly HealthCheck[];
+  readonly version: string | undefined;
+}
+
 /** Answers 503 only when no package can be served. */
-export async function sendHealth(
-  index: CosmosIndex,
-  checks: readonly HealthCheck[],
+async function sendHealth(
+  { index, checks, version }: Health,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -58,7 +71,7 @@ export async function sendHealth(
     response,
     repo.served ? 200 : 503,
     "application/json",
-    { checks: all },
+    { checks: all, version },
     { "Cache-Control": "no-store" },
   );
 }

@@ -4,7 +4,7 @@ import type { RequestListener } from "node:http";
 import type { Logger } from "pino";
 import { CosmosIndex } from "../catalog/cosmos-index.ts";
 import { PackageCatalog } from "../catalog/package-catalog.ts";
-import type { Config } from "../config.ts";
+import { type Config, productVersion } from "../config.ts";
 import { createApp, createListener } from "../http/app.ts";
 import { Challenges } from "../http/challenge.ts";
 import type { HealthCheck } from "../http/health-routes.ts";
@@ -81,10 +81,7 @@ export async function createServices(
     guard,
     version: createVersionCheck(identity, challenges),
     token: createTokenRoute({ identity, tokens, challenges }),
-    slots: new UploadSlots({
-      total: config.limits.uploads,
-      perClient: config.limits.uploadsPerClient,
-    }),
+    slots: openSlots(config),
     room,
     log,
   });
@@ -108,9 +105,14 @@ export async function createServices(
       writesCheck(freezable),
       collectionCheck(collection),
     ],
+    version: productVersion(),
     log,
   });
   return { listener: createListener(app, v2), identity };
+}
+
+function openSlots({ limits }: Config): UploadSlots {
+  return new UploadSlots({ total: limits.uploads, perClient: limits.uploadsPerClient });
 }
 
 /** A bucket has room for whatever comes, as far as anybody can know before it is written. */

@@ -67,6 +67,19 @@ describe("activate", () => {
     assert.match(cluster.repositories[0]?.uri ?? "", /^https:\/\/teamregistry\.marathon\.l4lb\./);
   });
 
+  it("does not install beside a service whose load-balanced name is the same", async () => {
+    const labels = { VIP_0: "/team/registry:443" };
+    cluster.otherApps = [{ id: "/team/registry", portDefinitions: [{ labels }] }];
+    await writeFile(path.join(scratch, "options.json"), '{"service":{"name":"teamregistry"}}');
+    const { code, stderr } = await run("--options=options.json");
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /service team\/registry has the load-balanced name of teamregistry already/,
+    );
+    assert.equal(cluster.apps.size, 0);
+  });
+
   it("shows each step without doing it", async () => {
     const { code, stdout } = await run("--dry-run");
     assert.equal(code, 0);

@@ -17,6 +17,10 @@ export class DcosCluster {
   readonly acls = new Set<string>();
   readonly grants = new Set<string>();
   readonly apps = new Map<string, { options: unknown; polls: number }>();
+  /** Agents that run the tasks of the apps. */
+  readonly hosts: string[] = [];
+  /** Further apps of Marathon, word for word. */
+  otherApps: unknown[] = [];
   repositories = [{ name: "Universe", uri: "https://universe.example/repo" }];
   /** Requests that changed something, `METHOD route`. */
   readonly changes: string[] = [];
@@ -75,6 +79,7 @@ export class DcosCluster {
     }
     const acl = /^\/acs\/api\/v1\/acls\/([^/]+)(?:\/users\/([\w-]+)\/(\w+))?$/.exec(route);
     if (acl) return this.#acl(acl);
+    if (route === "/service/marathon/v2/apps?embed=apps.tasks") return [200, this.#apps()];
     const app = /^\/service\/marathon\/v2\/apps\/\/([\w/-]+)$/.exec(route)?.[1];
     if (app) return this.#app(app);
     const call = /^\/package\/([\w/]+)$/.exec(route)?.[1];
@@ -101,6 +106,16 @@ export class DcosCluster {
     if (this.grants.has(grant)) return [409];
     this.grants.add(grant);
     return [204];
+  }
+
+  #apps(): object {
+    const own = [...this.apps.keys()].map((id) => ({
+      id: `/${id}`,
+      labels: { DCOS_PACKAGE_NAME: "package-registry" },
+      container: { portMappings: [{ labels: { VIP_0: `/${id}:443` } }] },
+      tasks: this.hosts.map((host) => ({ host })),
+    }));
+    return { apps: [...own, ...this.otherApps] };
   }
 
   #app(id: string): Answer {

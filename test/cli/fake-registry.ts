@@ -51,6 +51,12 @@ export class FakeRegistry {
   instead: Handler | undefined;
   /** Further checks of `/health`. */
   readonly checks: Record<string, unknown> = {};
+  /** What `/health` says of itself; undefined for one that does not say it. */
+  version: string | undefined;
+  /** The packages of `/repo`, whoever asks. */
+  index: readonly unknown[] = [];
+  /** The `Date` of all answers, in place of now. */
+  date: Date | undefined;
   readonly #packages: StoredPackage[] = [];
   readonly #options: FakeRegistryOptions;
   readonly #server;
@@ -88,7 +94,11 @@ export class FakeRegistry {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.asked.push(`${request.method} ${request.url}`);
     this.authorizations.push(request.headers.authorization);
+    if (this.date) response.setHeader("Date", this.date.toUTCString());
     if (this.instead) return this.instead(request, response);
+    if (request.url === `${this.#options.prefix ?? ""}/repo`) {
+      return sendJson(response, 200, { packages: this.index }, firstOf(request.headers.accept));
+    }
     try {
       sendJson(response, 200, await this.#route(request));
     } catch (error) {
@@ -177,17 +187,28 @@ export class FakeRegistry {
 
   #health(): unknown {
     const message = `Able to find ${this.#packages.length} package(s).`;
-    return { checks: { "/repo": { Healthy: { message } }, ...this.checks } };
+    const checks = { "/repo": { Healthy: { message } }, ...this.checks };
+    return { checks, version: this.version };
   }
 }
 
-export function sendJson(response: ServerResponse, status: number, document: unknown): void {
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  document: unknown,
+  type = "application/json",
+): void {
   const body = JSON.stringify(document);
   response.writeHead(status, {
-    "Content-Type": "application/json",
+    "Content-Type": type,
     "Content-Length": String(Buffer.byteLength(body)),
   });
   response.end(body);
+}
+
+/** Of several media types the best, as Cosmos writes them. */
+function firstOf(accept = ""): string {
+  return accept.split(",")[0] ?? "";
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {

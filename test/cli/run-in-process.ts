@@ -14,6 +14,7 @@ export interface CliRunOptions {
   readonly workingDirectory?: string;
   readonly signal?: AbortSignal;
   readonly input?: CliContext["input"];
+  readonly resolveHost?: CliContext["resolveHost"];
   /** As if stderr were a terminal. */
   readonly interactive?: boolean;
   readonly columns?: number;
@@ -28,13 +29,14 @@ export async function runInProcess(
 ): Promise<CliRun> {
   const stdout = new Collector();
   const stderr = new Collector(options.onStderr);
-  const { interactive = false, columns = 80, color = false, input } = options;
+  const { interactive = false, columns = 80, color = false, input, resolveHost } = options;
   const code = await runCli(args, {
     terminal: { stdout, stderr, interactive, columns, color },
     environment: options.environment ?? {},
     workingDirectory: options.workingDirectory ?? "/nonexistent",
     signal: options.signal ?? new AbortController().signal,
     ...(input && { input }),
+    ...(resolveHost && { resolveHost }),
     version: "1.2.3",
   });
   return { code, stdout: stdout.text, stderr: stderr.text };

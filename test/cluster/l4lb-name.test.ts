@@ -14,6 +14,16 @@ describe("load-balanced name", () => {
       ["9lives", "9lives"],
       [`${"a".repeat(62)}-b`, "a".repeat(62)],
       ["ü+x", "x"],
+      ["a/-b", "a-b"],
+      ["/registry", "registry"],
+      ["team/_x_/registry", "team-x-registry"],
+      ["a..b", "a.b"],
+      ["a./.b", "a.b"],
+      ["UPPER/Case.Name", "uppercase.name"],
+      ["a".repeat(64), "a".repeat(63)],
+      [`${"a".repeat(60)}----b`, "a".repeat(60)],
+      [`${"a".repeat(63)}.${"b".repeat(70)}`, `${"a".repeat(63)}.${"b".repeat(63)}`],
+      ["///", ""],
     ];
     for (const [name, label] of cases) assert.equal(l4lbLabel(name), label, name);
   });

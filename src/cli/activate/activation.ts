@@ -8,6 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { CliError } from "../cli-error.ts";
 import { type Fields, parseFields, textOf } from "../json-fields.ts";
+import { collidingApps } from "./cluster-app.ts";
 import type { DcosApi } from "./dcos-api.ts";
 
 export interface ActivationPlan {
@@ -65,6 +66,7 @@ export function activationSteps(api: DcosApi, plan: ActivationPlan, signal: Abor
       hint: `the package has to be in a repository of the cluster: dcos package search ${packageName}`,
       run: async () => {
         if (await api.hasApp(service)) return "there already";
+        await refuseCollision(api, service);
         await api.install(packageName, options);
         return "done";
       },
@@ -123,6 +125,15 @@ function publicKeyIn(secret: string, path: string): string {
       hint: "name another one in the options: registry.service-account-secret-path",
     });
   }
+}
+
+/** Installed all the same, each of the two services would get a part of the other's requests. */
+async function refuseCollision(api: DcosApi, service: string): Promise<void> {
+  const [other] = collidingApps(service, await api.apps());
+  if (other === undefined) return;
+  throw new ActivationStuck(`service ${other} has the load-balanced name of ${service} already`, {
+    hint: "choose another service.name in the options; its slashes do not count in that name",
+  });
 }
 
 async function waitUntilHealthy(

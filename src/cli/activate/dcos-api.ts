@@ -10,6 +10,7 @@ import { arrayOf, type Fields, fieldsOf, numberOf, parseFields, textOf } from ".
 import { ConnectionBroken } from "../network-error.ts";
 import type { Answer } from "../registry-refusal.ts";
 import type { RegistryTransport } from "../registry-transport.ts";
+import { type ClusterApp, clusterAppOf } from "./cluster-app.ts";
 
 /** One of the four said no; `code` tells whether a login would help. */
 export class ClusterRefusal extends CliError {
@@ -96,6 +97,13 @@ export class DcosApi {
     return { healthy: numberOf(app["tasksHealthy"]) ?? 0, wanted: numberOf(app["instances"]) ?? 1 };
   }
 
+  /** All apps of Marathon, with the addresses of their tasks. */
+  async apps(): Promise<readonly ClusterApp[]> {
+    const answer = await this.#ask("GET", "service/marathon/v2/apps?embed=apps.tasks");
+    if (answer.status !== 200) refuse(answer);
+    return arrayOf(parseFields(answer.body)?.["apps"]).map(clusterAppOf);
+  }
+
   async install(packageName: string, options: Fields): Promise<void> {
     const accept = `${cosmosType("install-response", 2)},${cosmosType("install-response")}`;
     await this.#cosmos("install", accept, { packageName, options });
@@ -120,6 +128,15 @@ export class DcosApi {
       name,
       uri,
     });
+  }
+
+  /**
+   * Has Cosmos read all of its repositories.
+   *
+   * @throws {ClusterRefusal} in the words of Cosmos when it cannot read one: then it answers nobody
+   */
+  async search(query: string): Promise<void> {
+    await this.#cosmos("search", cosmosType("search-response"), { query });
   }
 
   async #exists(route: string): Promise<boolean> {
