@@ -243,7 +243,7 @@ describe("doctor", () => {
       await finds(
         "cosmos",
         /repository Old is https:\/\/registry\..*another name/,
-        /service\.name/,
+        /service\.former-name/,
       );
     });
 

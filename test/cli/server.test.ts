@@ -85,4 +85,27 @@ describe("a package on a real server", () => {
     assert.match(stderr, /Error response from registry: bundle holds an unexpected entry/);
     assert.equal(code, 6);
   });
+
+  it("passes the doctor, whose version alone is another", async () => {
+    await run(["add", "--dcos-file=sample.dcos"], "token");
+    const { code, stdout } = await run(["doctor", "--json"]);
+    const { checks } = JSON.parse(stdout) as {
+      checks: { check: string; state: string; findings?: { harmless?: boolean }[] }[];
+    };
+    const states = new Map(checks.map(({ check, state }) => [check, state]));
+    const fine = ["vip", "certificate", "registry", "storage", "disk", "clock"];
+    assert.deepEqual(
+      fine.map((check) => states.get(check)),
+      fine.map(() => "fine"),
+      stdout,
+    );
+    assert.deepEqual([code, states.get("version")], [1, "found"]);
+    const repository = checks.find(({ check }) => check === "repository");
+    // The sample keeps a URL that is no file.
+    assert.deepEqual(
+      repository?.findings?.map(({ harmless }) => harmless),
+      [true],
+      stdout,
+    );
+  });
 });

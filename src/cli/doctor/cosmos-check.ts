@@ -44,7 +44,7 @@ function former(known: readonly Repository[], { place }: Subject): DoctorFinding
     .filter(({ uri }) => /^https:\/\/(?:dcos-)?registry\.marathon\.l4lb\.thisdcos\./.test(uri))
     .map(({ name, uri }) => ({
       problem: `repository ${name} is ${uri}, a registry of another name than ${place.service ?? place.host}`,
-      fix: `dcos package repo remove ${name}; or keep the old name, which running services still use: service.name`,
+      fix: `dcos package repo remove ${name}; service.former-name keeps the old name alive for services that use it`,
     }));
 }
 

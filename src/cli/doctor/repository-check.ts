@@ -22,7 +22,7 @@ export const repositoryCheck: Check = {
       const place = violations.at(`Cosmos ${profile.cosmosVersion}`);
       await checkProfile(subject, profile, place);
     }
-    const { found } = violations;
+    const found = distinct(violations.found);
     const shown = found.slice(0, shownViolations).map(findingOf);
     const more = found.length - shown.length;
     const rest = more > 0 ? [{ problem: `and ${more} more`, fix: "begin with those above" }] : [];
@@ -58,6 +58,15 @@ function parseJson(text: string, violations: Violations): unknown {
     violations.add("T7", "no JSON document");
     return undefined;
   }
+}
+
+/** What several generations object to is told once, of the newest one. */
+function distinct(violations: readonly Violation[]): Violation[] {
+  const newestFirst = violations.map((one) => {
+    const place = one.where.replace(/^Cosmos \S+/, "");
+    return [`${one.rule} ${place} ${one.what}`, one] as const;
+  });
+  return [...new Map(newestFirst.reverse()).values()].reverse();
 }
 
 function findingOf({ rule, where, what }: Violation): DoctorFinding {
