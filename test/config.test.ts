@@ -231,7 +231,7 @@ describe("configuration", () => {
       [["--storage", "s4://bucket/path"], /^--storage: must be a directory of this machine or s3:/],
       [["--storage="], /^--storage: must not be empty$/],
       [["--service-name", "Up"], /^--service-name: must be a Marathon app id/],
-      [["--service-name", "-/-"], /^--service-name: must be a Marathon app id/],
+      [["--service-name", "/-"], /^--service-name: must be a Marathon app id/],
       [["--workers", "2.5"], /^--workers: must be a whole number$/],
       [["--workers", "65"], /^--workers: must be at most 64$/],
       [["--workers"], /^--workers: needs a value, N$/],
@@ -365,5 +365,11 @@ describe("names that clients are given", () => {
       "10.0.0.9",
     ]);
     assert.ok(!certificateNamesFor(loadConfig(["--listen=0.0.0.0:443"], {})).includes("0.0.0.0"));
+    const renamed = loadConfig(["--service-name=team/reg", "--service-former-name=registry"], {});
+    const names = ["teamreg", "registry"].flatMap((name) =>
+      ["directory", "global"].map((zone) => `${name}.marathon.l4lb.thisdcos.${zone}`),
+    );
+    assert.deepEqual(certificateNamesFor(renamed).slice(0, 4), names);
+    assert.equal(renamed.publicUrl, `https://${names[0]}`);
   });
 });

@@ -27,6 +27,8 @@ export interface Config {
   };
   /** Without a leading slash; also the `service` of token challenges. */
   readonly serviceName: string;
+  /** Of which services that run since then still ask. */
+  readonly formerName?: string;
   /** `https://…` without a trailing slash. */
   readonly publicUrl: string;
   /** `HOST` or `HOST:PORT`. */
@@ -108,6 +110,7 @@ export function toConfig(values: ReadonlyMap<string, Value>, environment: Enviro
     instances: number("/service/instances"),
     outgoing: { ...optional("ca", "/ca"), environment: outgoingVariables(environment) },
     serviceName: text("/service/name").replace(/^\//, ""),
+    ...optional("formerName", "/service/former-name"),
     publicUrl: text("/public-url").replace(/\/+$/, ""),
     imageHost: text("/image-host"),
     ...(values.has("/tls/cert") && {
@@ -190,10 +193,11 @@ export function withPort(config: Config, port: number): Config {
 
 /** DNS names and IP addresses that a certificate of our own making must be good for. */
 export function certificateNamesFor(config: Config): string[] {
-  const { serviceName, publicUrl, imageHost, listen } = config;
+  const { serviceName, formerName, publicUrl, imageHost, listen } = config;
   const names = [
     l4lbName(serviceName),
     l4lbName(serviceName, "global"),
+    ...(formerName === undefined ? [] : [l4lbName(formerName), l4lbName(formerName, "global")]),
     hostOf(publicUrl),
     hostOf(`https://${imageHost}`),
     "localhost",

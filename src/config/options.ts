@@ -113,6 +113,13 @@ export const options: readonly Option[] = [
     catalog: "service.name",
   },
   {
+    pointer: "/service/former-name",
+    schema: { type: "string", format: "service-name" },
+    value: "NAME",
+    summary: "name that the service had before; its certificate stays good for it",
+    catalog: "service.former-name",
+  },
+  {
     pointer: "/service/instances",
     schema: { type: "integer", minimum: 1, maximum: 1000, default: 1 },
     value: "N",

@@ -88,6 +88,13 @@ describe("options of the Catalog package", () => {
     );
   });
 
+  it("keeps a name that the service had before", () => {
+    const app = renderApp({ service: { "former-name": "registry" } }) as MarathonApp;
+    assert.equal(app.env["DCOS_REGISTRY_SERVICE_FORMER_NAME"], "registry");
+    const labels = '"labels":{"VIP_1":"/registry:443","VIP_0":"/dcos-registry:443"}';
+    assert.ok(JSON.stringify(app).includes(labels), JSON.stringify(app));
+  });
+
   it("has the version of the product", () => {
     assert.equal(readDeployed("package.json")["version"], productVersion());
   });
