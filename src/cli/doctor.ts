@@ -71,14 +71,17 @@ function isWrong(outcome: Outcome): boolean {
 
 function print(name: string, outcome: Outcome, terminal: Terminal): void {
   if (outcome.state !== "found") {
-    printLine(
-      terminal,
-      `${outcome.state === "fine" ? "ok     " : "skipped"} ${name}: ${outcome.message}`,
-    );
+    const mark = outcome.state === "fine" ? "ok     " : "skipped";
+    printLine(terminal, oneLine(`${mark} ${name}: ${outcome.message}`));
     return;
   }
   for (const { problem, fix, harmless } of outcome.findings) {
-    printLine(terminal, `${harmless ? "warning" : "WRONG  "} ${name}: ${problem}`);
-    printLine(terminal, `        fix: ${fix}`);
+    printLine(terminal, oneLine(`${harmless ? "warning" : "WRONG  "} ${name}: ${problem}`));
+    printLine(terminal, oneLine(`        fix: ${fix}`));
   }
+}
+
+/** What the registry and the cluster say must not pass for a line of ours. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, " ");
 }

@@ -108,6 +108,12 @@ describe("doctor", () => {
     assert.match(stderr, /^Error: not in order: cosmos\n/);
   });
 
+  it("lets nobody write lines of its own", async () => {
+    registry.checks["storage/space"] = { Unhealthy: { message: "x\nok      disk: \u001b[2Jfine" } };
+    const { stdout } = await doctor();
+    assert.match(stdout, /^WRONG {3}disk: storage\/space: x ok {6}disk: \?\[2Jfine$/m);
+  });
+
   describe("finds", () => {
     it("a service that is not there, and names the one that is", async () => {
       cluster.apps.clear();
