@@ -20,7 +20,17 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cosmos: [],
   config: ["oci", "cluster"],
   http: ["oci", "storage", "registry", "packages", "catalog", "identity", "tls", "cluster"],
-  server: ["config.ts", "network", "storage", "registry", "catalog", "identity", "tls", "http"],
+  server: [
+    "config.ts",
+    "network",
+    "storage",
+    "registry",
+    "catalog",
+    "identity",
+    "tls",
+    "cluster",
+    "http",
+  ],
   cli: ["oci", "network", "packages", "cluster", "cosmos"],
   release: ["oci", "packages"],
 };

@@ -93,6 +93,40 @@ describe("configuration", () => {
     assert.deepEqual(problems([], environment), []);
   });
 
+  it("knows the cluster by its service account or its URL, and what DC/OS tells a task", async () => {
+    const secret = await file("account.json", { uid: "registry" });
+    const environment = {
+      HOST: "10.0.0.7",
+      LIBPROCESS_IP: "0.0.0.0",
+      MESOS_CONTAINER_IP: "bad name",
+      MESOS_SANDBOX: "/mnt/mesos/sandbox",
+      DCOS_REGISTRY_SERVICE_NAME: "/folder/registry",
+      DCOS_REGISTRY_USERS_ALLOW: "alice, bob@example.com",
+    };
+    const read = (more: Environment) => loadConfig([], { ...environment, ...more }).cluster;
+    assert.equal(read({}), undefined);
+    const cluster = read({ DCOS_SERVICE_ACCOUNT_CREDENTIAL: secret });
+    assert.deepEqual(cluster, {
+      serviceAccount: { file: secret },
+      caFiles: [
+        "/mnt/mesos/sandbox/.ssl/ca-bundle.crt",
+        "/mnt/mesos/sandbox/.ssl/ca.crt",
+        "/run/dcos/pki/CA/ca-bundle.crt",
+      ],
+      names: ["10.0.0.7", "registry-folder.marathon.mesos"],
+      users: { allow: ["alice", "bob@example.com"], permission: true },
+    });
+    assert.deepEqual(read({ DCOS_SERVICE_ACCOUNT_CREDENTIAL: '{"uid":1}' })?.serviceAccount, {
+      json: '{"uid":1}',
+    });
+    const option = { DCOS_REGISTRY_SERVICE_ACCOUNT: secret, DCOS_SERVICE_ACCOUNT_CREDENTIAL: "{" };
+    assert.deepEqual(read(option)?.serviceAccount, { file: secret });
+    const byUrl = read({ DCOS_REGISTRY_CLUSTER_URL: "https://master.mesos" });
+    assert.deepEqual([byUrl?.url, byUrl?.serviceAccount], ["https://master.mesos", undefined]);
+    const wrong = { DCOS_REGISTRY_USERS_ALLOW: "alice,,bob" };
+    assert.match(problems([], wrong).join(), /DCOS_REGISTRY_USERS_ALLOW: must be uids/);
+  });
+
   it("is frozen to its depth", () => {
     const config = loadConfig([], {});
     assert.ok(Object.isFrozen(config) && Object.isFrozen(config.limits));
@@ -128,6 +162,7 @@ describe("configuration", () => {
       "s3-bucket": "bucket",
       "s3-path": "a/b",
       "s3-endpoint": "https://s3.example:9000",
+      uids: "alice,bob@example.com",
       file: certificate,
       "https-url": "https://a.example/b/",
       "image-host": "a.example:1",

@@ -2,6 +2,7 @@
 import { isIPv6 } from "node:net";
 import { l4lbName } from "../cluster/l4lb-name.ts";
 import { isWildcard, type ListenAddress, parseAddress } from "./address.ts";
+import { type ClusterConfig, toCluster } from "./cluster-config.ts";
 import { listenNames } from "./effective.ts";
 import type { Environment } from "./environment.ts";
 import type { Value } from "./sources.ts";
@@ -25,6 +26,8 @@ export interface Config {
     /** The variables that name proxies and roots; they may hold passwords. */
     readonly environment: Environment;
   };
+  /** The DC/OS cluster around the server; undefined outside of one. */
+  readonly cluster?: ClusterConfig;
   /** Without a leading slash; also the `service` of token challenges. */
   readonly serviceName: string;
   /** Of which services that run since then still ask. */
@@ -94,13 +97,14 @@ export interface BucketConfig {
 /**
  * `values` are valid and complete: the schema and the defaults have seen to it.
  *
- * @param environment of which only what outgoing connections need is kept
+ * @param environment of which only what outgoing connections need and what DC/OS says is kept
  */
 export function toConfig(values: ReadonlyMap<string, Value>, environment: Environment): Config {
   const text = (pointer: string) => values.get(pointer) as string;
   const number = (pointer: string) => values.get(pointer) as number;
   const optional = <Key extends string>(key: Key, pointer: string) =>
     values.has(pointer) ? ({ [key]: text(pointer) } as { [key in Key]: string }) : {};
+  const cluster = toCluster(values, environment);
   const metricsListen = parseAddress(text("/metrics/listen") ?? "");
   return freeze({
     listen: parseAddress(text("/listen")) as ListenAddress,
@@ -109,6 +113,7 @@ export function toConfig(values: ReadonlyMap<string, Value>, environment: Enviro
     adoptStorage: values.get("/adopt-storage") === true,
     instances: number("/service/instances"),
     outgoing: { ...optional("ca", "/ca"), environment: outgoingVariables(environment) },
+    ...(cluster && { cluster }),
     serviceName: text("/service/name").replace(/^\//, ""),
     ...optional("formerName", "/service/former-name"),
     publicUrl: text("/public-url").replace(/\/+$/, ""),

@@ -5,6 +5,7 @@
  * in CONTRIBUTING.md all follow from a row here, so none of them can disagree with another.
  */
 import type { SchemaObject } from "ajv";
+import { clusterOptions } from "./cluster-options.ts";
 import { gcOptions } from "./gc-options.ts";
 import type { Option } from "./option.ts";
 
@@ -183,6 +184,7 @@ export const options: readonly Option[] = [
     summary: "tokens that may write, one a line",
     catalog: "registry.token-secret-path",
   },
+  ...clusterOptions,
   {
     pointer: "/read-only",
     schema: { type: "boolean", default: false },

@@ -7,6 +7,7 @@ import { Ajv, type ErrorObject, type SchemaObject } from "ajv";
 import { l4lbLabel, l4lbName } from "../cluster/l4lb-name.ts";
 import { parseImageReference } from "../oci/reference.ts";
 import { parseAddress } from "./address.ts";
+import { parseUids } from "./cluster-config.ts";
 import { nearest } from "./nearest.ts";
 import { flagOf, type Option, options } from "./options.ts";
 import {
@@ -45,6 +46,10 @@ const formats: Readonly<Record<string, Format>> = {
   "s3-endpoint": {
     accepts: isEndpoint,
     wanted: "must be http:// or https:// with a host, without user, path and query",
+  },
+  uids: {
+    accepts: (text) => parseUids(text) !== undefined,
+    wanted: "must be uids of the cluster's users, with commas between them",
   },
   file: { accepts: (text) => !text.includes("\0"), wanted: "must be a file of this machine" },
   "https-url": {

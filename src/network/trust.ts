@@ -23,18 +23,24 @@ const certificate = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE----
 export interface TrustOptions {
   /** PEM file of further roots, as the user typed it. */
   readonly caFile?: string | undefined;
+  /** Files that may be there; the first that holds certificates counts. */
+  readonly optionalFiles?: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
 }
 
 /** @throws {CaFileUnreadable} when the user's file cannot be read or holds no certificate */
 export async function loadTrust(options: TrustOptions): Promise<SecureContext> {
-  const { caFile, environment, workingDirectory } = options;
+  const { caFile, optionalFiles = [], environment, workingDirectory } = options;
   const { SSL_CERT_FILE: chosen, NODE_EXTRA_CA_CERTS: extra } = environment;
   const files = [...(chosen ? [chosen] : systemBundles), ...(extra ? [extra] : [])];
   const found = await Promise.all(files.map(readOptional));
   const own = caFile === undefined ? [] : await readCaFile(caFile, workingDirectory);
-  return createSecureContext({ ca: distinct([...rootCertificates, ...found.flat(), ...own]) });
+  const optional = (await Promise.all(optionalFiles.map(readOptional))).find(
+    (certificates) => certificates.length > 0,
+  );
+  const all = [...rootCertificates, ...found.flat(), ...own, ...(optional ?? [])];
+  return createSecureContext({ ca: distinct(all) });
 }
 
 /** Node and the system share most roots, wrapped differently; each costs time to load. */

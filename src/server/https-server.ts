@@ -50,8 +50,9 @@ export class HttpsServer {
     return server;
   }
 
-  certificateNames(): ReadonlySet<string> {
-    return this.#credentials.names;
+  /** What new connections are given. */
+  get credentials(): ServerCredentials {
+    return this.#credentials;
   }
 
   /** @returns the port, which the system chose when it was 0 */

@@ -1,4 +1,5 @@
 /** One serving process: certificate, services and listener, and their orderly end. */
+import cluster from "node:cluster";
 import type { Logger } from "pino";
 import { type Config, withPort } from "../config.ts";
 import { logRequests } from "../http/request-log.ts";
@@ -27,13 +28,14 @@ export async function startInstance(
   const running = new AbortController();
   if (asked.metricsListen) collectMetrics();
   try {
-    const certificate = await provideCertificate(asked, running.signal, log);
+    const role = cluster.isWorker ? "serve" : "renew";
+    const certificate = await provideCertificate(asked, role, running.signal, log);
     const server = await HttpsServer.create(certificate.files, running.signal, log);
     const config = withPort(asked, await server.listen(asked.listen));
     const { listener, identity } = await createServices(
       config,
       base,
-      () => server.certificateNames(),
+      () => server.credentials,
       log,
     );
     server.serve(logRequests(listener, log, observeRequest));

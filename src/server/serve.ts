@@ -94,9 +94,8 @@ async function startAlone(config: Config, storage: Storage, log: Logger): Promis
 
 async function startWorkers(config: Config, storage: Storage, log: Logger): Promise<Started> {
   // Before they start, so that they find one certificate instead of each making its own.
-  const watch = new AbortController();
-  const { developmentCa } = await provideCertificate(config, watch.signal, log);
-  watch.abort();
+  const renewing = new AbortController();
+  const { developmentCa } = await provideCertificate(config, "renew", renewing.signal, log);
   const workers = new Workers(log, () => process.kill(process.pid, "SIGTERM"));
   const collecting = createCollection(config, { storage, changes: workers.changes }, log);
   workers.onStart((worker) => answerWorker(worker, collecting.collection));
@@ -105,7 +104,10 @@ async function startWorkers(config: Config, storage: Storage, log: Logger): Prom
   return {
     served: { ...served, ...(developmentCa && { developmentCa }) },
     collecting,
-    end: () => workers.stop(),
+    end: async () => {
+      renewing.abort();
+      await workers.stop();
+    },
   };
 }
 

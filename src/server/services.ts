@@ -24,6 +24,8 @@ import { type Coherence, openRegistry, type RegistryOptions } from "../registry/
 import { DiskRoom, diskSpaceOf } from "../storage/disk-room.ts";
 import { MeasuredStore } from "../storage/measured-store.ts";
 import { type Room, roomInAll, StoreWithinRoom } from "../storage/room.ts";
+import type { ServerCredentials } from "../tls/server-credentials.ts";
+import { certificateCheck, exposeCertificate } from "./certificate-health.ts";
 import { collectionCheck } from "./collection-health.ts";
 import { remember } from "./remember.ts";
 import { ScrubClient } from "./scrubbing.ts";
@@ -49,11 +51,11 @@ export interface Services {
   readonly identity: Identity;
 }
 
-/** @param certificateNames of the certificate in use at the moment of the call */
+/** @param certificate the one in use at the moment of the call */
 export async function createServices(
   config: Config,
   { storage, coherence, collection }: ServiceBase,
-  certificateNames: () => ReadonlySet<string>,
+  certificate: () => ServerCredentials,
   log: Logger,
 ): Promise<Services> {
   const { room, checks } = openRoom(config, storage);
@@ -66,6 +68,7 @@ export async function createServices(
   };
   const registry = openRegistry(store, limits, coherence);
   const scrub = new ScrubClient(freezable, registry, log);
+  exposeCertificate(certificate);
   exposeScrub(scrub.status);
   exposeCollection(remember(() => collection.status(), figuresMs));
   const tokens = new RegistryTokens(registry.signingKeys, config.serviceName);
@@ -73,7 +76,7 @@ export async function createServices(
   const challenges = new Challenges({
     publicUrl: config.publicUrl,
     service: config.serviceName,
-    certificateNames,
+    certificateNames: () => certificate().names,
   });
   const guard = createWriteGuard(identity, { readOnly: config.readOnly, challenges });
   const v2 = createV2Handler({
@@ -104,6 +107,7 @@ export async function createServices(
       scrub.check,
       writesCheck(freezable),
       collectionCheck(collection),
+      certificateCheck(certificate, config.cluster?.serviceAccount !== undefined && !config.tls),
     ],
     version: productVersion(),
     log,

@@ -2,7 +2,7 @@
  * Makes certificates for development: an authority, and servers' certificates under it.
  *
  * Everything is RSA 2048 with SHA-256, which dockerd, Java 8, nginx and the cluster's own tools all
- * take. Keys come from node:crypto; node-forge only builds and signs, and only in this file.
+ * take. Keys come from node:crypto; node-forge only builds and signs, here and in signing-request.ts.
  */
 import { generateKeyPair, randomBytes } from "node:crypto";
 import { isIP, isIPv4 } from "node:net";
@@ -99,13 +99,14 @@ function sign(certificate: forge.pki.Certificate, key: forge.pki.rsa.PrivateKey)
   return forge.pki.certificateToPem(certificate).replaceAll("\r\n", "\n");
 }
 
-function alternativeNames(name: string): { type: number; value?: string; ip?: string }[] {
+/** What one name becomes: an IPv4 address stands for two. */
+export function alternativeNames(name: string): { type: number; value?: string; ip?: string }[] {
   if (isIP(name) === 0) return [{ type: 2, value: name }];
   const address = { type: 7, ip: name };
   return isIPv4(name) ? [address, { type: 2, value: name }] : [address];
 }
 
 /** X.509 allows 64 characters; the name only matters to people. */
-function commonName(names: readonly string[]): string {
+export function commonName(names: readonly string[]): string {
   return names.find((name) => name.length <= 64) ?? "DC/OS Package Registry";
 }

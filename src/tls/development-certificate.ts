@@ -129,7 +129,14 @@ async function refuseCertificateWithoutKey(file: string, keyFile: string): Promi
   }
 }
 
+const authorityTitle = "DC/OS Package Registry development CA";
+
 /** Two authorities of the same name confuse those who trust both. */
 function authorityName(): string {
-  return `DC/OS Package Registry development CA ${randomUUID().slice(0, 8)}`;
+  return `${authorityTitle} ${randomUUID().slice(0, 8)}`;
+}
+
+/** @param issuer of a certificate, as Node prints it */
+export function isDevelopmentIssuer(issuer: string): boolean {
+  return issuer.startsWith(`CN=${authorityTitle} `);
 }

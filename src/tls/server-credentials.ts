@@ -25,7 +25,10 @@ export interface ServerCredentials {
   /** DNS names and IP addresses of the leaf, in lower case. */
   readonly names: ReadonlySet<string>;
   /** Milliseconds since 1970. */
+  readonly beginsMs: number;
   readonly expiresMs: number;
+  /** As Node prints it. */
+  readonly issuer: string;
   /** SHA-256 of the leaf, for logs. */
   readonly fingerprint: string;
 }
@@ -67,6 +70,24 @@ export async function loadServerCredentials(
   const own = parseCertificates(files.cert, await read(files.cert));
   const more = files.ca ? parseCertificates(files.ca, await read(files.ca)) : [];
   const key = parsePrivateKey(files.key, await read(files.key));
+  return assembleCredentials(files, { own, more, key }, now);
+}
+
+/** Before anything of it is trusted. */
+export interface CredentialParts {
+  /** The server's certificate is one of them. */
+  readonly own: readonly X509Certificate[];
+  /** Others that may belong to its chain. */
+  readonly more?: readonly X509Certificate[];
+  readonly key: KeyObject;
+}
+
+/** @param files what messages name @throws {CertificateInvalid} */
+export function assembleCredentials(
+  files: CredentialFiles,
+  { own, more = [], key }: CredentialParts,
+  now: number,
+): ServerCredentials {
   const leaf = own.find((certificate) => certificate.checkPrivateKey(key));
   if (!leaf) throw mismatch(files, own, key);
   checkValidity(files.cert, leaf, now);
@@ -76,7 +97,9 @@ export async function loadServerCredentials(
       .join(""),
     key: key.export({ type: "pkcs8", format: "pem" }).toString(),
     names: certificateNames(leaf),
+    beginsMs: Date.parse(leaf.validFrom),
     expiresMs: Date.parse(leaf.validTo),
+    issuer: leaf.issuer,
     fingerprint: leaf.fingerprint256,
   };
   try {
@@ -96,7 +119,7 @@ async function read(file: string): Promise<Buffer> {
   }
 }
 
-function mismatch(files: CredentialFiles, own: X509Certificate[], key: KeyObject) {
+function mismatch(files: CredentialFiles, own: readonly X509Certificate[], key: KeyObject) {
   const kinds = `${own[0]?.publicKey.asymmetricKeyType} and ${createPublicKey(key).asymmetricKeyType}`;
   return new CertificateInvalid(
     files.key,

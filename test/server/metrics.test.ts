@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { register } from "prom-client";
+import { exposeCertificate } from "../../src/server/certificate-health.ts";
 import { defineGauge, metricTable, observeRequest } from "../../src/server/metrics.ts";
 import {
   exposeCollection,
@@ -18,6 +19,7 @@ function exposeAll(): void {
   exposeDisk(new DiskRoom({ measure: async () => space }));
   exposeScrub(async () => ({ damages: [] }));
   exposeCollection(async () => ({ state: "waiting", cycles: 3 }));
+  exposeCertificate(() => ({ beginsMs: 0, expiresMs: 5000, issuer: "CN=any" }));
 }
 
 describe("metrics", () => {
@@ -50,6 +52,7 @@ describe("metrics", () => {
     assert.match(text, /^dcos_registry_storage_full 0.5$/m);
     assert.match(text, /^dcos_registry_gc_state 0$/m);
     assert.match(text, /^dcos_registry_gc_cycles 3$/m);
+    assert.match(text, /^dcos_registry_certificate_expires_timestamp_seconds 5$/m);
   });
 
   it("leave out what is not known yet, and can be defined anew", async () => {

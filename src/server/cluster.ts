@@ -1,0 +1,48 @@
+/** The cluster of the configuration: whom to trust, where it answers, and our account there. */
+import { ClusterAuthority } from "../cluster/certificate-authority.ts";
+import { ClusterHttp } from "../cluster/cluster-http.ts";
+import { readServiceAccount, type ServiceAccountSource } from "../cluster/service-account.ts";
+import { ServiceAccountLogin } from "../cluster/service-account-login.ts";
+import type { ClusterConfig, Config } from "../config.ts";
+import { openAgent } from "../network/proxied-agent.ts";
+import { loadTrust } from "../network/trust.ts";
+
+const connectMs = 5000;
+
+export interface ClusterConnection {
+  readonly http: ClusterHttp;
+  /** Where Admin Router answers. @throws {ServiceAccountInvalid} when only the account knows it */
+  readonly base: () => Promise<URL>;
+}
+
+/**
+ * Masters are reached directly: a proxy of the machine leads out of the cluster.
+ *
+ * @throws {CaFileUnreadable}
+ */
+export async function openCluster(
+  { url, serviceAccount, caFiles }: ClusterConfig,
+  { outgoing }: Pick<Config, "outgoing">,
+): Promise<ClusterConnection> {
+  const trust = await loadTrust({
+    caFile: outgoing.ca,
+    optionalFiles: caFiles,
+    environment: outgoing.environment,
+    workingDirectory: "/",
+  });
+  const tls = { timeout: connectMs, secureContext: trust };
+  const http = new ClusterHttp(openAgent({ scheme: "https", environment: {}, tls }));
+  const base = async (): Promise<URL> => {
+    if (url !== undefined || !serviceAccount) return new URL(url ?? "");
+    return (await readServiceAccount(serviceAccount)).loginEndpoint;
+  };
+  return { http, base };
+}
+
+export function openAuthority(
+  { http, base }: ClusterConnection,
+  account: ServiceAccountSource,
+): ClusterAuthority {
+  const login = new ServiceAccountLogin(() => readServiceAccount(account), http);
+  return new ClusterAuthority(base, http, login);
+}
