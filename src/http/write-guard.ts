@@ -67,7 +67,7 @@ function refusal(
 function requireLocal(request: IncomingMessage): Principal {
   if (isLocalRequest(request)) return loopback;
   throw new Denied(
-    "without --htpasswd or --token-file this registry takes writes from its own machine only",
+    "without --htpasswd, --token-file or --service-account this registry takes writes from its own machine only",
   );
 }
 

@@ -22,6 +22,7 @@ export interface Identity {
    * @param peer address of the other side, for the limit on failed logins
    * @returns undefined without credentials and with wrong or expired ones
    * @throws {TooManyLogins}
+   * @throws {RegistryError} UNAVAILABLE when the cluster would have to be asked, and does not answer
    */
   authenticate(headers: IncomingHttpHeaders, peer: string): Promise<Principal | undefined>;
 
@@ -29,9 +30,17 @@ export interface Identity {
   login(user: string, password: string, peer: string): Promise<Principal | undefined>;
 }
 
+/** Users that somebody else has logged in. */
+export interface UserTokens {
+  /** @returns the user's name; undefined for every token that does not allow to write */
+  userOf(token: string): Promise<string | undefined>;
+}
+
 export interface IdentitySources {
   readonly htpasswd?: Htpasswd;
   readonly staticTokens?: StaticTokens;
+  /** Of the cluster; its tokens are passwords of docker clients, too, with any user name. */
+  readonly userTokens?: UserTokens;
   readonly registryTokens: RegistryTokens;
   readonly throttle: LoginThrottle;
   /** Monotonic milliseconds. */
@@ -60,21 +69,25 @@ class ConfiguredIdentity implements Identity {
   constructor(sources: IdentitySources) {
     this.#sources = sources;
     this.#clock = sources.clock ?? (() => performance.now());
-    this.configured = (sources.htpasswd ?? sources.staticTokens) !== undefined;
+    const { htpasswd, staticTokens, userTokens } = sources;
+    this.configured = (htpasswd ?? staticTokens ?? userTokens) !== undefined;
   }
 
   async authenticate(headers: IncomingHttpHeaders, peer: string): Promise<Principal | undefined> {
     const sent = parseAuthorization(headers.authorization);
     if (!sent || !this.configured) return undefined;
     if (sent.kind === "password") return this.login(sent.user, sent.password, peer);
+    const { registryTokens } = this.#sources;
     return (
-      (await this.#byStaticToken(sent.token)) ?? this.#sources.registryTokens.verify(sent.token)
+      (await this.#byStaticToken(sent.token)) ??
+      (await registryTokens.verify(sent.token)) ??
+      this.#byUserToken(sent.token)
     );
   }
 
   async login(user: string, password: string, peer: string): Promise<Principal | undefined> {
     const { htpasswd, throttle } = this.#sources;
-    const principal = await this.#byStaticToken(password);
+    const principal = (await this.#byStaticToken(password)) ?? (await this.#byUserToken(password));
     if (principal) return principal;
     const key = this.#digest(user, password);
     const known = await this.#isRemembered(user, key);
@@ -88,6 +101,11 @@ class ConfiguredIdentity implements Identity {
   async #byStaticToken(token: string): Promise<Principal | undefined> {
     const line = await this.#sources.staticTokens?.lineOf(token);
     return line === undefined ? undefined : { subject: `token ${line}`, access: "all" };
+  }
+
+  async #byUserToken(token: string): Promise<Principal | undefined> {
+    const user = await this.#sources.userTokens?.userOf(token);
+    return user === undefined ? undefined : { subject: user, access: "all" };
   }
 
   #digest(user: string, password: string): string {

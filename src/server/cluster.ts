@@ -3,6 +3,9 @@ import { ClusterAuthority } from "../cluster/certificate-authority.ts";
 import { ClusterHttp } from "../cluster/cluster-http.ts";
 import { readServiceAccount, type ServiceAccountSource } from "../cluster/service-account.ts";
 import { ServiceAccountLogin } from "../cluster/service-account-login.ts";
+import { servicePermission } from "../cluster/service-permission.ts";
+import { TokenKeys } from "../cluster/token-keys.ts";
+import { UserTokens } from "../cluster/user-tokens.ts";
 import type { ClusterConfig, Config } from "../config.ts";
 import { openAgent } from "../network/proxied-agent.ts";
 import { loadTrust } from "../network/trust.ts";
@@ -45,4 +48,15 @@ export function openAuthority(
 ): ClusterAuthority {
   const login = new ServiceAccountLogin(() => readServiceAccount(account), http);
   return new ClusterAuthority(base, http, login);
+}
+
+export function openUserTokens(
+  { http, base }: ClusterConnection,
+  { allow, permission }: ClusterConfig["users"],
+  service: string,
+  onError: (error: unknown) => void,
+): UserTokens {
+  const mayUse = servicePermission(base, http, service);
+  const keys = new TokenKeys(base, http, onError);
+  return new UserTokens({ keys, allow, ...(permission && { mayUse }) });
 }

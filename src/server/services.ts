@@ -26,6 +26,7 @@ import { MeasuredStore } from "../storage/measured-store.ts";
 import { type Room, roomInAll, StoreWithinRoom } from "../storage/room.ts";
 import type { ServerCredentials } from "../tls/server-credentials.ts";
 import { certificateCheck, exposeCertificate } from "./certificate-health.ts";
+import { openCluster, openUserTokens } from "./cluster.ts";
 import { collectionCheck } from "./collection-health.ts";
 import { remember } from "./remember.ts";
 import { ScrubClient } from "./scrubbing.ts";
@@ -134,14 +135,23 @@ function openRoom(
 }
 
 async function openIdentity(
-  { htpasswd, tokenFile }: Config,
+  config: Config,
   registryTokens: RegistryTokens,
   log: Logger,
 ): Promise<Identity> {
+  const { htpasswd, tokenFile, cluster, serviceName } = config;
   const onError = (error: unknown): void => log.error({ err: error }, "credentials not reloaded");
   return createIdentity({
     ...(htpasswd && { htpasswd: await Htpasswd.open(htpasswd, { onError }) }),
     ...(tokenFile && { staticTokens: await StaticTokens.open(tokenFile, { onError }) }),
+    ...(cluster && {
+      userTokens: openUserTokens(
+        await openCluster(cluster, config),
+        cluster.users,
+        serviceName,
+        (error) => log.warn({ err: error }, "keys of the cluster's IAM not fetched"),
+      ),
+    }),
     registryTokens,
     throttle: new LoginThrottle({}),
   });

@@ -130,6 +130,22 @@ describe("identity", () => {
     assert.equal(await login("new"), "alice");
   });
 
+  it("takes a user's token of elsewhere as token and as password, before passwords are counted", async () => {
+    const identity = createIdentity({
+      userTokens: { userOf: async (token) => (token === "good" ? "alice" : undefined) },
+      registryTokens: new RegistryTokens(new MemorySigningKeys(), "x"),
+      throttle: new LoginThrottle({ attempts: 0 }),
+    });
+    assert.equal(identity.configured, true);
+    const alice = { subject: "alice", access: "all" };
+    for (const authorization of ["token=good", "Bearer good"]) {
+      assert.deepEqual(await identity.authenticate({ authorization }, "p"), alice);
+    }
+    assert.equal(await identity.authenticate({ authorization: "Bearer bad" }, "p"), undefined);
+    assert.deepEqual(await identity.login("any name", "good", "p"), alice);
+    await assert.rejects(identity.login("any name", "bad", "p"), TooManyLogins);
+  });
+
   it("knows nobody when nothing is configured, not even by its own tokens", async () => {
     const registryTokens = new RegistryTokens(new MemorySigningKeys(), "x");
     const identity = createIdentity({ registryTokens, throttle: new LoginThrottle() });
