@@ -35,11 +35,17 @@ export async function openCluster(
   });
   const tls = { timeout: connectMs, secureContext: trust };
   const http = new ClusterHttp(openAgent({ scheme: "https", environment: {}, tls }));
-  const base = async (): Promise<URL> => {
-    if (url !== undefined || !serviceAccount) return new URL(url ?? "");
-    return (await readServiceAccount(serviceAccount)).loginEndpoint;
-  };
-  return { http, base };
+  return { http, base: () => baseOf(url, serviceAccount) };
+}
+
+/** The account is read each time, as its file may change. */
+async function baseOf(
+  url: string | undefined,
+  account: ServiceAccountSource | undefined,
+): Promise<URL> {
+  if (url !== undefined) return new URL(url);
+  if (account) return (await readServiceAccount(account)).loginEndpoint;
+  throw new TypeError("a cluster is configured by its URL or by a service account");
 }
 
 export function openAuthority(

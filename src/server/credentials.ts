@@ -11,7 +11,7 @@ import {
 } from "../tls/development-certificate.ts";
 import { keepRenewed } from "../tls/keep-renewed.ts";
 import type { CredentialFiles } from "../tls/server-credentials.ts";
-import { SignedCertificate } from "../tls/signed-certificate.ts";
+import { type CertificateState, SignedCertificate } from "../tls/signed-certificate.ts";
 import { openAuthority, openCluster } from "./cluster.ts";
 
 export interface CertificateSource {
@@ -19,6 +19,9 @@ export interface CertificateSource {
   /** File of the development CA; undefined with other sources. */
   readonly developmentCa?: string;
 }
+
+/** With an account that the CA takes requests from. */
+type ClusterInUse = ClusterConfig & Required<Pick<ClusterConfig, "serviceAccount">>;
 
 /** One process of a server renews; the others of it serve what they find. */
 export type CertificateRole = "renew" | "serve";
@@ -32,7 +35,10 @@ export async function provideCertificate(
 ): Promise<CertificateSource> {
   const { tls, cluster } = config;
   if (tls) return { files: tls };
-  if (cluster?.serviceAccount) return provideSigned(config, cluster, role, signal, log);
+  const account = cluster?.serviceAccount;
+  if (account) {
+    return provideSigned(config, { ...cluster, serviceAccount: account }, role, signal, log);
+  }
   const directory = path.join(config.storage, "tls");
   const names = certificateNamesFor(config);
   const { ca, cert, key } = await ensureDevelopmentCertificate(directory, names);
@@ -43,23 +49,19 @@ export async function provideCertificate(
 
 async function provideSigned(
   config: Config,
-  cluster: ClusterConfig,
+  cluster: ClusterInUse,
   role: CertificateRole,
   signal: AbortSignal,
   log: Logger,
 ): Promise<CertificateSource> {
-  const authority =
-    cluster.serviceAccount &&
-    openAuthority(await openCluster(cluster, config), cluster.serviceAccount);
+  const authority = openAuthority(await openCluster(cluster, config), cluster.serviceAccount);
   const certificate = new SignedCertificate({
     directory: path.join(config.storage, "tls"),
     names: [...certificateNamesFor(config), ...cluster.names],
-    sign: async (request, aborted) => (await authority?.sign(request, aborted)) ?? "",
+    sign: (request, aborted) => authority.sign(request, aborted),
   });
-  const source = { files: { cert: certificate.file, key: certificate.file } };
-  if (role === "serve") return source;
-  await startRenewal(certificate, signal, log);
-  return source;
+  if (role === "renew") await startRenewal(certificate, signal, log);
+  return { files: { cert: certificate.file, key: certificate.file } };
 }
 
 /** With nothing to serve the CA is asked first; if it does not answer, a stand-in bridges the time. */
@@ -68,18 +70,21 @@ async function startRenewal(
   signal: AbortSignal,
   log: Logger,
 ): Promise<void> {
+  const onRenewed = ({ endsMs }: CertificateState): void =>
+    log.info({ expires: new Date(endsMs) }, "certificate signed by the cluster's CA");
   const onError = (error: unknown, retryMs: number): void =>
     log.error({ err: error, retryMs }, "no certificate from the cluster's CA");
   let state = await certificate.state();
   let failed = false;
   if (state.endsMs === 0) {
-    state = await certificate.renew(signal).catch((error) => {
-      failed = true;
+    try {
+      state = await certificate.renew(signal);
+      onRenewed(state);
+    } catch (error) {
       log.error({ err: error }, "no certificate from the cluster's CA; a stand-in is served");
-      return certificate.standIn();
-    });
+      state = await certificate.standIn();
+      failed = true;
+    }
   }
-  const onRenewed = ({ endsMs }: { endsMs: number }): void =>
-    log.info({ expires: new Date(endsMs) }, "certificate signed by the cluster's CA");
   void keepRenewed(certificate, { signal, state, failed, onRenewed, onError });
 }
