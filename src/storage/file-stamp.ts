@@ -1,5 +1,5 @@
 /**
- * Stamps of files: what tells, without reading a file, that it is still the same.
+ * Stamps and sizes of files. A stamp tells, without reading a file, that it is still the same.
  *
  * A document is replaced by another file, whose number may be one that was freed before. So the stamp
  * holds the change time, too, and there is none while a change could still happen within the same
@@ -18,17 +18,30 @@ const atOnce = 32;
  * @param now milliseconds, by the clock that stamps files
  * @returns a stamp for each key, undefined where a change would not show, or the file is gone
  */
-export async function stampFiles(
+export function stampFiles(
   root: string,
   keys: readonly string[],
   now: () => number = Date.now,
 ): Promise<(string | undefined)[]> {
-  const stamps: (string | undefined)[] = [];
+  return ofEach(root, keys, (file) => stampFile(file, now));
+}
+
+/** @returns bytes of the file of each key, undefined where it is gone */
+export function sizeFiles(root: string, keys: readonly string[]): Promise<(number | undefined)[]> {
+  return ofEach(root, keys, async (file) => (await unlessAbsent(stat(file)))?.size);
+}
+
+async function ofEach<T>(
+  root: string,
+  keys: readonly string[],
+  look: (file: string) => Promise<T>,
+): Promise<T[]> {
+  const found: T[] = [];
   for (let start = 0; start < keys.length; start += atOnce) {
     const some = keys.slice(start, start + atOnce);
-    stamps.push(...(await Promise.all(some.map((key) => stampFile(path.join(root, key), now)))));
+    found.push(...(await Promise.all(some.map((key) => look(path.join(root, key))))));
   }
-  return stamps;
+  return found;
 }
 
 async function stampFile(file: string, now: () => number): Promise<string | undefined> {

@@ -24,7 +24,7 @@ import {
   writeStaged,
 } from "./durable-file.ts";
 import { FileLocks } from "./file-lock.ts";
-import { stampFiles } from "./file-stamp.ts";
+import { sizeFiles, stampFiles } from "./file-stamp.ts";
 import { listFiles } from "./list-files.ts";
 import {
   checkKey,
@@ -159,13 +159,17 @@ export class FilesystemStore implements ObjectStore {
 
   async list(
     prefix: string,
-    { after = "", limit = 1000, stamps = false }: ListOptions = {},
+    { after = "", limit = 1000, stamps = false, sizes = false }: ListOptions = {},
   ): Promise<ListPage> {
     checkPrefix(prefix);
     return explained(`list ${prefix}`, async () => {
       const namesBelow = (below: string) => this.#namesBelow(below);
       const page = await listFiles(namesBelow, prefix, after, limit);
-      return stamps ? { ...page, stamps: await stampFiles(this.#objects, page.keys) } : page;
+      return {
+        ...page,
+        ...(stamps && { stamps: await stampFiles(this.#objects, page.keys) }),
+        ...(sizes && { sizes: await sizeFiles(this.#objects, page.keys) }),
+      };
     });
   }
 

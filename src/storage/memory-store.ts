@@ -80,7 +80,7 @@ export class MemoryStore implements ObjectStore {
 
   async list(
     prefix: string,
-    { after = "", limit = 1000, stamps = false }: ListOptions = {},
+    { after = "", limit = 1000, stamps = false, sizes = false }: ListOptions = {},
   ): Promise<ListPage> {
     checkPrefix(prefix);
     this.#sorted ??= [...this.#objects.keys()].sort();
@@ -92,7 +92,12 @@ export class MemoryStore implements ObjectStore {
     }
     const more = keys.length > limit;
     if (more) keys.pop();
-    return { keys, more, ...(stamps && { stamps: keys.map((key) => this.#stamp(key)) }) };
+    return {
+      keys,
+      more,
+      ...(stamps && { stamps: keys.map((key) => this.#stamp(key)) }),
+      ...(sizes && { sizes: keys.map((key) => this.#objects.get(key)?.bytes.byteLength) }),
+    };
   }
 
   #put(key: string, bytes: Buffer): Stored {

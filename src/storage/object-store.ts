@@ -47,6 +47,8 @@ export interface ListOptions {
   readonly limit?: number;
   /** Whether stamps are wanted, too; they may cost a little for each key. */
   readonly stamps?: boolean;
+  /** Whether sizes are wanted, at the same price. */
+  readonly sizes?: boolean;
 }
 
 export interface ListPage {
@@ -60,6 +62,8 @@ export interface ListPage {
    * where nothing can be promised, which then counts as changed.
    */
   readonly stamps?: readonly (string | undefined)[];
+  /** When asked for: bytes of each object; undefined where it went meanwhile. */
+  readonly sizes?: readonly (number | undefined)[];
 }
 
 /**

@@ -112,6 +112,23 @@ export function describeListing(tested: Tested): void {
       if (stamp !== undefined) assert.equal(stamp, first.stamps?.[1]);
     });
 
+    it("says how large each object is when asked, page by page", async () => {
+      const { store, sibling } = tested();
+      const staged = await store.stage("z/data");
+      await staged.append(Buffer.alloc(1234));
+      await staged.commit();
+      await fill(store, ["z/1", "z/long/name"]);
+      assert.equal((await sibling.list("z/")).sizes, undefined);
+      const page = await sibling.list("z/", { sizes: true });
+      assert.deepEqual(page, {
+        keys: ["z/1", "z/data", "z/long/name"],
+        sizes: [3, 1234, 11],
+        more: false,
+      });
+      const behind = await sibling.list("z/", { sizes: true, after: "z/1", limit: 1 });
+      assert.deepEqual(behind, { keys: ["z/data"], sizes: [1234], more: true });
+    });
+
     it("no longer lists what was deleted", async () => {
       await fill(tested().store, ["d/1", "d/2", "d/e/3"]);
       await tested().store.delete("d/1");

@@ -109,18 +109,22 @@ export class S3Store implements ObjectStore, UnfinishedUploads {
 
   async list(
     prefix: string,
-    { after = "", limit = largestPage, stamps = false }: ListOptions = {},
+    { after = "", limit = largestPage, stamps = false, sizes = false }: ListOptions = {},
   ): Promise<ListPage> {
     checkPrefix(prefix);
     // What others have put below the path has names that are no keys; a page is never only those.
     for (let start = after; ; ) {
       const page = await this.#page(prefix, start, Math.min(limit, largestPage));
-      const found = page.found.filter(({ key }) => isKey(key));
+      const ours = page.found.filter(({ key }) => isKey(key));
+      const found = ours.slice(0, limit);
       start = page.found.at(-1)?.key ?? start;
       if (found.length === 0 && page.more && limit > 0) continue;
-      const keys = found.slice(0, limit).map(({ key }) => key);
-      const more = page.more || found.length > limit;
-      return { keys, more, ...(stamps && { stamps: found.map(({ stamp }) => stamp) }) };
+      return {
+        keys: found.map(({ key }) => key),
+        more: page.more || ours.length > limit,
+        ...(stamps && { stamps: found.map(({ stamp }) => stamp) }),
+        ...(sizes && { sizes: found.map(({ size }) => size) }),
+      };
     }
   }
 
@@ -143,9 +147,10 @@ export class S3Store implements ObjectStore, UnfinishedUploads {
       ...(path + after !== "" && { StartAfter: path + after }),
     });
     const page = await explained(`list ${prefix}`, () => this.#connection.send(command));
-    const found = (page?.Contents ?? []).map(({ Key = "", ETag }) => ({
+    const found = (page?.Contents ?? []).map(({ Key = "", ETag, Size }) => ({
       key: Key.slice(path.length),
       stamp: revisionOf(ETag),
+      size: Size,
     }));
     return { found, more: page?.IsTruncated === true };
   }
@@ -156,8 +161,14 @@ export class S3Store implements ObjectStore, UnfinishedUploads {
   }
 }
 
+interface ListedObject {
+  readonly key: string;
+  readonly stamp: string | undefined;
+  readonly size: number | undefined;
+}
+
 interface Page {
-  readonly found: readonly { readonly key: string; readonly stamp: string | undefined }[];
+  readonly found: readonly ListedObject[];
   readonly more: boolean;
 }
 
