@@ -68,6 +68,7 @@ describe("configuration", () => {
         uploads: 256,
         uploadsPerClient: 64,
         freeBytes: -1,
+        quotaBytes: 0,
       },
       scrub: { intervalHours: 168, bytesPerSecond: 16 * 1024 * 1024 },
       packages: { retainDays: 30 },

@@ -56,6 +56,8 @@ export interface Config {
     readonly uploadsPerClient: number;
     /** Writers leave this much of the disk free; -1 lets its size decide, 0 is no floor. */
     readonly freeBytes: number;
+    /** Writers are refused where so much is stored; 0 is no quota. */
+    readonly quotaBytes: number;
   };
   readonly scrub: {
     /** 0: on request only. */
@@ -133,6 +135,7 @@ export function toConfig(values: ReadonlyMap<string, Value>, environment: Enviro
       uploads: number("/limits/uploads"),
       uploadsPerClient: number("/limits/uploads-per-client"),
       freeBytes: number("/limits/free-bytes"),
+      quotaBytes: number("/limits/quota-bytes"),
     },
     scrub: {
       intervalHours: number("/scrub/interval-hours"),

@@ -246,6 +246,12 @@ export const options: readonly Option[] = [
       "pushes and additions are refused (507) where less is left on the disk; -1 for 2 % of it, from 1 to 10 GiB, at most a tenth",
   },
   {
+    pointer: "/limits/quota-bytes",
+    schema: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 },
+    value: "BYTES",
+    summary: "pushes and additions are refused (507) where so much is stored in all; 0 for any",
+  },
+  {
     pointer: "/scrub/interval-hours",
     schema: { type: "integer", minimum: 0, maximum: 8_760, default: 168 },
     value: "HOURS",

@@ -16,6 +16,7 @@
  * catalog                                 document  packages in this registry
  * quarantine/<time>.<hex>                 data      what was left of damaged content, for the operator
  * scrub                                   document  how far the scrub is, and what it has found
+ * usage                                   document  how many bytes are stored
  * key/signing                             document  keys for tokens and upload sessions
  * migration/out, migration/in             document  this storage is being moved, or was: whither, whence
  * format                                  document  what this store holds, and whose it is
@@ -60,6 +61,7 @@ export const layout = {
   catalog: "catalog",
   signingKeys: "key/signing",
   scrub: "scrub",
+  usage: "usage",
   quarantine: "quarantine/",
   /** @param time milliseconds since 1970: a listing has them in order */
   newQuarantined: (digest: Digest, time: number): string =>

@@ -16,6 +16,9 @@ import {
 import { Pace } from "../registry/collector/pace.ts";
 import { FreezableStore } from "../registry/migration/freezable-store.ts";
 import { changesOfCached } from "../registry/registry.ts";
+import { CountLoop } from "../registry/usage/count-loop.ts";
+import { StoredCount } from "../registry/usage/count-stored.ts";
+import { UsageJournal } from "../registry/usage/usage-journal.ts";
 import { Documents } from "../storage/document.ts";
 import type { DocumentChanges } from "../storage/document-changes.ts";
 import { MeasuredStore } from "../storage/measured-store.ts";
@@ -49,11 +52,37 @@ export function createCollection(
   const off = reasonForNone(config, collected.storage.store);
   if (off !== undefined) {
     log.info({ reason: off }, "garbage collection is off");
-    const nothing = { start: () => undefined, stop: async () => undefined };
-    return { collection: new NoCollection(off), ...nothing };
+    return { collection: new NoCollection(off), ...countOnly(config, collected, log) };
   }
   const loop = createLoop(config, collected, log);
   return { collection: loop, start: () => loop.start(), stop: () => loop.stop() };
+}
+
+/** A quota has to know what is stored, also where nothing is collected. */
+function countOnly(
+  config: Config,
+  { storage }: CollectedStorage,
+  log: Logger,
+): Pick<ServerCollection, "start" | "stop"> {
+  if (config.readOnly || config.limits.quotaBytes === 0) {
+    return { start: () => undefined, stop: async () => undefined };
+  }
+  const store = openStore(storage);
+  const loop = new CountLoop(openCount(config, store, new Documents(store)), {
+    pauseMs: pauseOf(config),
+    perSecond: config.gc.requestsPerSecond,
+    onFailure: (error) => log.warn({ err: error }, "what is stored was not counted"),
+  });
+  return { start: () => loop.start(), stop: () => loop.stop() };
+}
+
+function openStore({ store }: Pick<Storage, "store">): ObjectStore {
+  return new FreezableStore(new MeasuredStore(store, storageMetrics));
+}
+
+/** Only a quota makes anybody ask for the count when the cycle is over. */
+function openCount({ limits }: Config, store: ObjectStore, documents: Documents): StoredCount {
+  return new StoredCount(store, limits.quotaBytes > 0 ? new UsageJournal(documents) : undefined);
 }
 
 function reasonForNone({ gc, readOnly }: Config, store: ObjectStore): string | undefined {
@@ -68,18 +97,23 @@ function createLoop(
   log: Logger,
 ): CollectorLoop {
   const { gc, packages } = config;
-  const store = new FreezableStore(new MeasuredStore(storage.store, storageMetrics));
+  const store = openStore(storage);
   const documents = new Documents(store, changesOfCached(changes));
   const roots = new CatalogRoots(documents, { retainMs: packages.retainDays * dayMs });
   const collector = new Collector(store, documents, {
     ages: agesOf(config),
     roots: [roots],
     owner: roots,
+    count: openCount(config, store, documents),
     pace: new Pace({ perSecond: gc.requestsPerSecond }),
     onFailure: (error) => log.warn({ err: error }, "not collected, left for later"),
   });
-  const pauseMs = gc.testMs === undefined ? gc.intervalMinutes * minuteMs : gc.testMs / 20;
-  return new CollectorLoop(collector, { pauseMs, onCycle: (cycle) => logCycle(log, cycle) });
+  const onCycle = (cycle: EndedCycle): void => logCycle(log, cycle);
+  return new CollectorLoop(collector, { pauseMs: pauseOf(config), onCycle });
+}
+
+function pauseOf({ gc }: Config): number {
+  return gc.testMs === undefined ? gc.intervalMinutes * minuteMs : gc.testMs / 20;
 }
 
 function agesOf({ gc, upload }: Config): CollectorAges {

@@ -32,7 +32,7 @@ export async function startInstance(
     const certificate = await provideCertificate(asked, role, running.signal, log);
     const server = await HttpsServer.create(certificate.files, running.signal, log);
     const config = withPort(asked, await server.listen(asked.listen));
-    const { listener, identity } = await createServices(
+    const { listener, identity, end } = await createServices(
       config,
       base,
       () => server.credentials,
@@ -42,6 +42,7 @@ export async function startInstance(
     const stop = async (): Promise<void> => {
       running.abort();
       await server.drain(drainMs);
+      await end();
     };
     return { config, certificate, identified: identity.configured, stop };
   } catch (error) {

@@ -7,7 +7,6 @@ import { PackageCatalog } from "../catalog/package-catalog.ts";
 import { type Config, productVersion } from "../config.ts";
 import { createApp, createListener } from "../http/app.ts";
 import { Challenges } from "../http/challenge.ts";
-import type { HealthCheck } from "../http/health-routes.ts";
 import { createTokenRoute } from "../http/token-routes.ts";
 import { UploadSlots } from "../http/upload-slots.ts";
 import { createV2Handler } from "../http/v2/handler.ts";
@@ -21,19 +20,18 @@ import { StaticTokens } from "../identity/static-tokens.ts";
 import type { GarbageCollection } from "../registry/collector/garbage-collection.ts";
 import { FreezableStore } from "../registry/migration/freezable-store.ts";
 import { type Coherence, openRegistry, type RegistryOptions } from "../registry/registry.ts";
-import { DiskRoom, diskSpaceOf } from "../storage/disk-room.ts";
 import { MeasuredStore } from "../storage/measured-store.ts";
-import { type Room, roomInAll, StoreWithinRoom } from "../storage/room.ts";
 import type { ServerCredentials } from "../tls/server-credentials.ts";
 import { certificateCheck, exposeCertificate } from "./certificate-health.ts";
 import { openCluster, openUserTokens } from "./cluster.ts";
 import { collectionCheck } from "./collection-health.ts";
 import { remember } from "./remember.ts";
+import { openRooms } from "./rooms.ts";
 import { ScrubClient } from "./scrubbing.ts";
 import { shareReads } from "./shared-data.ts";
 import type { Storage } from "./storage.ts";
-import { spaceCheck, writesCheck } from "./storage-health.ts";
-import { exposeCollection, exposeDisk, exposeScrub, storageMetrics } from "./storage-metrics.ts";
+import { writesCheck } from "./storage-health.ts";
+import { exposeCollection, exposeScrub, storageMetrics } from "./storage-metrics.ts";
 
 const hourMs = 60 * 60 * 1000;
 /** Figures of one scrape come from one answer. */
@@ -50,6 +48,8 @@ export interface ServiceBase {
 export interface Services {
   readonly listener: RequestListener;
   readonly identity: Identity;
+  /** When no request is under way any more. */
+  end(): Promise<void>;
 }
 
 /** @param certificate the one in use at the moment of the call */
@@ -59,9 +59,9 @@ export async function createServices(
   certificate: () => ServerCredentials,
   log: Logger,
 ): Promise<Services> {
-  const { room, checks } = openRoom(config, storage);
   const freezable = new FreezableStore(new MeasuredStore(storage.store, storageMetrics));
-  const store = new StoreWithinRoom(await shareReads(freezable, storage, config), room);
+  const { room, checks, within, end } = openRooms(config, storage, freezable, log);
+  const store = within(await shareReads(freezable, storage, config));
   const limits: RegistryOptions = {
     manifestLimit: config.limits.manifestBytes,
     uploadLifeMs: config.upload.expiryHours * hourMs,
@@ -113,25 +113,11 @@ export async function createServices(
     version: productVersion(),
     log,
   });
-  return { listener: createListener(app, v2), identity };
+  return { listener: createListener(app, v2), identity, end };
 }
 
 function openSlots({ limits }: Config): UploadSlots {
   return new UploadSlots({ total: limits.uploads, perClient: limits.uploadsPerClient });
-}
-
-/** A bucket has room for whatever comes, as far as anybody can know before it is written. */
-function openRoom(
-  { s3, storage, limits }: Config,
-  { fixed = false }: Storage,
-): { room: Room; checks: HealthCheck[] } {
-  if (s3 || fixed) return { room: roomInAll([]), checks: [] };
-  const disk = new DiskRoom({
-    measure: () => diskSpaceOf(storage),
-    ...(limits.freeBytes >= 0 && { floor: limits.freeBytes }),
-  });
-  exposeDisk(disk);
-  return { room: disk, checks: [spaceCheck(disk)] };
 }
 
 async function openIdentity(

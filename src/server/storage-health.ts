@@ -2,6 +2,7 @@
 import type { HealthCheck } from "../http/health-routes.ts";
 import type { FreezableStore } from "../registry/migration/freezable-store.ts";
 import { isFrozen } from "../registry/migration/move-state.ts";
+import type { Quota, QuotaState } from "../registry/usage/quota.ts";
 import type { DiskRoom, DiskState } from "../storage/disk-room.ts";
 import type { StorageFormat } from "../storage/format.ts";
 
@@ -18,6 +19,24 @@ export function spaceCheck(room: DiskRoom): HealthCheck {
     run: async () => {
       const { level } = await room.state();
       return { healthy: level === "enough", message: messages[level] };
+    },
+  };
+}
+
+const quotaMessages: Readonly<Record<QuotaState["level"], string>> = {
+  enough: "There is room below the quota.",
+  low: "More than nine tenths of the quota are used: remove packages or raise it, or pushes and additions will be refused.",
+  full: "The quota is used up: pushes and additions are refused; remove packages or raise it.",
+};
+
+/** The figures are in the metrics. */
+export function quotaCheck(quota: Quota): HealthCheck {
+  return {
+    name: "storage/quota",
+    run: async () => {
+      const { level, counted } = await quota.state();
+      const message = counted ? quotaMessages[level] : `Not counted yet. ${quotaMessages[level]}`;
+      return { healthy: level === "enough", message };
     },
   };
 }

@@ -1,14 +1,16 @@
 /** What the storage does and how much room it has, as metrics. CONTRIBUTING.md lists their names. */
-import { Counter, Histogram } from "prom-client";
+import { Counter, Gauge, Histogram, register } from "prom-client";
 import {
   type CollectorStatus,
   reclaimableBytes,
 } from "../registry/collector/garbage-collection.ts";
 import type { ScrubState } from "../registry/scrub/scrub-journal.ts";
+import type { Quota, QuotaState } from "../registry/usage/quota.ts";
 import type { DiskRoom, DiskState } from "../storage/disk-room.ts";
 import type { StoreObserver } from "../storage/measured-store.ts";
 import type { S3Operation } from "../storage/s3/s3-options.ts";
 import { defineGauge } from "./metrics.ts";
+import type { Coordination } from "./storage-health.ts";
 
 const operations = new Histogram({
   name: "dcos_registry_storage_operation_duration_seconds",
@@ -67,6 +69,46 @@ export function exposeDisk(room: DiskRoom): void {
   );
 }
 
+/** Each worker knows its own writes at once, those of the others a second later. */
+export function exposeQuota(quota: Pick<Quota, "state">): void {
+  const figure = (name: string, help: string, of: (state: QuotaState) => number): void =>
+    defineGauge(`dcos_registry_quota_${name}`, help, "max", async () => {
+      const state = await quota.state().catch(() => undefined); // the other figures still tell
+      return state && of(state);
+    });
+  figure("bytes", "Bytes that may be stored in all", ({ quota: bytes }) => bytes);
+  figure(
+    "used_bytes",
+    "Bytes that are stored, as the last count and writers since tell",
+    (state) => {
+      return state.used;
+    },
+  );
+  figure(
+    "full",
+    "1 while pushes and additions are refused for want of quota, 0.5 from nine tenths on, else 0",
+    ({ level }) => ({ enough: 0, low: 0.5, full: 1 })[level],
+  );
+}
+
+/** How writers are kept apart, as the probe of a bucket has found. */
+export function exposeCoordination(coordination: Coordination): void {
+  const name = "dcos_registry_storage_coordination";
+  register.removeSingleMetric(name);
+  new Gauge({
+    name,
+    help: "1 for the way in which writers are kept apart: directory, compare-and-swap, or local-only with the step of the probe that failed",
+    labelNames: ["mode", "failed_step"],
+    aggregator: "max",
+  }).set(
+    {
+      mode: coordination.kind,
+      failed_step: coordination.kind === "local-only" ? coordination.failedStep : "",
+    },
+    1,
+  );
+}
+
 /** All workers ask the same journal. */
 export function exposeScrub(status: () => Promise<ScrubState>): void {
   const figure = (
@@ -108,6 +150,9 @@ export function exposeCollection(status: () => Promise<CollectorStatus>): void {
     return last && (last.error === undefined ? 0 : 1);
   });
   figure("reclaimable_bytes", "Bytes that the next cycles may free", reclaimableBytes);
+  figure("stored_bytes", "Bytes of all content, as the last cycle counted them", ({ last }) => {
+    return last?.report.phase === "over" ? last.report.storedBytes : undefined;
+  });
   figure("collected_bytes", "Bytes that the last cycle has freed", ({ last }) => {
     return last?.report.collectedBytes;
   });

@@ -20,6 +20,7 @@ import type { OpenedS3 } from "../storage/s3/open-s3.ts";
 import { nameOf } from "./bucket-name.ts";
 import { systemMs } from "./change-hub.ts";
 import { type Coordination, coordinationCheck } from "./storage-health.ts";
+import { exposeCoordination } from "./storage-metrics.ts";
 
 export interface Storage {
   readonly store: ObjectStore;
@@ -72,6 +73,7 @@ async function identified(opened: Opened, config: Config): Promise<Storage> {
     adopt: config.adoptStorage,
     readOnly: config.readOnly,
   });
+  exposeCoordination(coordination);
   const distant = coordination.kind !== "directory";
   const check = coordinationCheck(coordination, format);
   return { store, distant, ...(memories && { memories }), check, end };

@@ -7,7 +7,9 @@ import { exposeCertificate } from "../../src/server/certificate-health.ts";
 import { defineGauge, metricTable, observeRequest } from "../../src/server/metrics.ts";
 import {
   exposeCollection,
+  exposeCoordination,
   exposeDisk,
+  exposeQuota,
   exposeScrub,
   storageMetrics,
 } from "../../src/server/storage-metrics.ts";
@@ -17,6 +19,8 @@ const space = { free: 150, total: 1000, freeFiles: 0, totalFiles: 0 };
 
 function exposeAll(): void {
   exposeDisk(new DiskRoom({ measure: async () => space }));
+  exposeQuota({ state: async () => ({ quota: 100, used: 91, counted: true, level: "low" }) });
+  exposeCoordination({ kind: "local-only", failedStep: "a second create was taken" });
   exposeScrub(async () => ({ damages: [] }));
   exposeCollection(async () => ({ state: "waiting", cycles: 3 }));
   exposeCertificate(() => ({ beginsMs: 0, expiresMs: 5000, issuer: "CN=any" }));
@@ -50,9 +54,28 @@ describe("metrics", () => {
     assert.match(text, /^dcos_registry_storage_free_bytes 150$/m);
     assert.match(text, /^dcos_registry_storage_floor_bytes 100$/m);
     assert.match(text, /^dcos_registry_storage_full 0.5$/m);
+    assert.match(text, /^dcos_registry_quota_bytes 100$/m);
+    assert.match(text, /^dcos_registry_quota_used_bytes 91$/m);
+    assert.match(text, /^dcos_registry_quota_full 0.5$/m);
     assert.match(text, /^dcos_registry_gc_state 0$/m);
     assert.match(text, /^dcos_registry_gc_cycles 3$/m);
     assert.match(text, /^dcos_registry_certificate_expires_timestamp_seconds 5$/m);
+  });
+
+  it("tell what the probe of the storage has found", async () => {
+    exposeAll();
+    const labels = 'mode="local-only",failed_step="a second create was taken"';
+    const text = await register.metrics();
+    assert.ok(text.includes(`dcos_registry_storage_coordination{${labels}} 1\n`), text);
+  });
+
+  it("go on telling of the rest when the quota cannot be asked", async () => {
+    exposeAll();
+    exposeQuota({ state: () => Promise.reject(new Error("the store is away")) });
+    const text = await register.metrics();
+    assert.match(text, /^dcos_registry_storage_free_bytes 150$/m);
+    assert.doesNotMatch(text, /^dcos_registry_quota_bytes/m);
+    exposeAll();
   });
 
   it("leave out what is not known yet, and can be defined anew", async () => {

@@ -7,6 +7,7 @@
  */
 import type { Documents } from "../../storage/document.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
+import type { StoredCount } from "../usage/count-stored.ts";
 import { type CollectorAges, Cycle, CycleReport } from "./cycle.ts";
 import { DataKeys } from "./data-keys.ts";
 import { type LinkOwner, LinkRoots } from "./link-roots.ts";
@@ -22,6 +23,8 @@ export interface CollectorOptions {
   readonly roots?: readonly RootSource[];
   /** Of links and tags that were made for packages. */
   readonly owner?: LinkOwner;
+  /** What counts all that is left at the end of a cycle. */
+  readonly count?: StoredCount;
   readonly pace?: Pace;
   /** Monotonic milliseconds. */
   readonly clock?: () => number;
@@ -47,10 +50,11 @@ export class ListingUnreliable extends Error {
 }
 
 export class Collector {
-  readonly #options: Required<Omit<CollectorOptions, "roots" | "owner">>;
+  readonly #options: Required<Omit<CollectorOptions, "roots" | "owner" | "count">>;
   readonly #roots: readonly RootSource[];
   readonly #records: RecordCollector;
   readonly #sweeper: OrphanSweeper;
+  readonly #count: StoredCount | undefined;
   #running = false;
   #marked = 0;
 
@@ -60,6 +64,7 @@ export class Collector {
     const { ages, pace = new Pace(), clock = () => performance.now() } = options;
     this.#options = { ages, pace, clock, onFailure: options.onFailure ?? ignore };
     this.#roots = [new LinkRoots(store, documents, options.owner), ...(options.roots ?? [])];
+    this.#count = options.count;
     const keys = new DataKeys();
     this.#records = new RecordCollector(store, documents, keys);
     const sessions = new SessionWatch(store, documents);
@@ -94,7 +99,13 @@ export class Collector {
     for (const source of this.#roots) await source.tidy(cycle);
     cycle.report.phase = "data";
     await this.#sweeper.sweep(cycle);
+    cycle.report.phase = "count";
+    cycle.report.storedBytes = await this.#countStored(cycle);
     cycle.report.phase = "over";
+  }
+
+  async #countStored({ pace, signal, acting }: Cycle): Promise<number> {
+    return (await this.#count?.take({ pace, signal, recorded: acting })) ?? 0;
   }
 }
 

@@ -24,7 +24,7 @@ export interface CollectorAges {
 
 /** What one cycle found and did. */
 export class CycleReport {
-  phase: "roots" | "records" | "leftovers" | "data" | "over" = "roots";
+  phase: "roots" | "records" | "leftovers" | "data" | "count" | "over" = "roots";
   /** Manifest links and catalogue entries that keep content alive. */
   roots = 0;
   /** Digests that they keep alive. */
@@ -46,6 +46,8 @@ export class CycleReport {
   sessions = 0;
   /** Leftovers of deleted content: tags, twins, referrers, markers, repositories. */
   tidied = 0;
+  /** Bytes of all content, as counted behind all this; 0 where nobody counts. */
+  storedBytes = 0;
   /** What could not be read or written, and was left for the next cycle. */
   failures = 0;
 }
