@@ -79,6 +79,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./gc.ts")).gc,
   },
   {
+    name: "scrub",
+    summary: "Verify all that is stored in the registry; fails when it is damaged",
+    load: async () => (await import("./scrub.ts")).scrub,
+  },
+  {
     name: "health",
     summary: "Show whether the registry is healthy; exits with 0 when it is",
     load: async () => (await import("./health.ts")).health,

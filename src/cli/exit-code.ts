@@ -45,6 +45,7 @@ const byCode: Readonly<Record<string, number>> = {
   BACKUP_INVALID: exitCodes.damaged,
   DIGEST_INVALID: exitCodes.damaged,
   SIZE_INVALID: exitCodes.damaged,
+  STORAGE_DAMAGED: exitCodes.damaged,
 
   CONFLICT: exitCodes.conflict,
   PackageConflict: exitCodes.conflict,

@@ -1,5 +1,5 @@
 /**
- * What the registry answers to `/package/…` and `/health`, checked before it is believed.
+ * What the registry answers to `/package/…`, `/gc`, `/scrub` and `/health`, checked before it is believed.
  *
  * Each reader gives the document as it came, which `--json` prints, beside the few fields that are
  * printed for people. A field that is missing where it is needed makes the answer a foreign one.
@@ -57,6 +57,37 @@ export function collectedOf(answer: Answer): Answered<Collected> {
       unreferencedBytes: figure("unreferencedBytes"),
       collected: figure("collected"),
       collectedBytes: figure("collectedBytes"),
+    },
+  };
+}
+
+export interface ScrubStatus {
+  readonly state: string;
+  /** Bytes of the pass that goes on. */
+  readonly verified: number;
+  readonly last?: { readonly finishedAt: string; readonly blobs: number; readonly bytes: number };
+  readonly damages: readonly { readonly subject: string; readonly why: string }[];
+}
+
+export function scrubStatusOf(answer: Answer): Answered<ScrubStatus> {
+  const document = documentOf(answer);
+  const state = textOf(document["state"]);
+  if (state === undefined || !Array.isArray(document["damages"])) throw foreignAnswer(answer);
+  const finishedAt = textOf(fieldsOf(document["last"])["finishedAt"]);
+  const figure = (of: "position" | "last", name: string): number =>
+    numberOf(fieldsOf(fieldsOf(document[of])["counts"])[name]) ?? 0;
+  const last = { blobs: figure("last", "blobs"), bytes: figure("last", "bytes") };
+  const damages = document["damages"].map((damage) => {
+    const { digest, key, why } = fieldsOf(damage);
+    return { subject: textOf(digest) ?? textOf(key) ?? "", why: textOf(why) ?? "" };
+  });
+  return {
+    document,
+    value: {
+      state,
+      verified: figure("position", "bytes"),
+      ...(finishedAt !== undefined && { last: { finishedAt, ...last } }),
+      damages,
     },
   };
 }

@@ -1,5 +1,5 @@
 /**
- * What a registry can be asked: the routes below `/package`, and `/health`.
+ * What a registry can be asked: the routes below `/package`, `/gc`, `/scrub` and `/health`.
  *
  * One method a route: sends the question, checks the answer. Knows the routes, and leaves the
  * network to the transport.
@@ -21,6 +21,8 @@ import {
   healthOf,
   type ListedPackage,
   packagesOf,
+  type ScrubStatus,
+  scrubStatusOf,
 } from "./registry-answer.ts";
 import { type Answer, foreignAnswer, RegistryRefusal } from "./registry-refusal.ts";
 import { RegistryTransport, type TransportOptions } from "./registry-transport.ts";
@@ -144,6 +146,16 @@ export class RegistryClient {
     signal: AbortSignal,
   ): Promise<Answered<Collected>> {
     return collectedOf(await this.#ask("gc", question, signal, cycleTimeoutMs));
+  }
+
+  /** Asks for a verification of all that is stored. @returns before it has begun */
+  async scrub(signal: AbortSignal): Promise<Answered<ScrubStatus>> {
+    return scrubStatusOf(await this.#ask("scrub", {}, signal));
+  }
+
+  async scrubStatus(signal: AbortSignal): Promise<Answered<ScrubStatus>> {
+    const exchange = { method: "GET", route: "scrub", answerTimeoutMs, signal } as const;
+    return scrubStatusOf(await this.#transport.exchange(exchange));
   }
 
   async health(signal: AbortSignal): Promise<Answered<readonly HealthCheckResult[]>> {

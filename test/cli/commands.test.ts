@@ -196,6 +196,44 @@ describe("gc", () => {
   });
 });
 
+describe("scrub", () => {
+  it("asks for a verification and does not wait for it", async () => {
+    const { code, stdout, stderr } = await run(["scrub"]);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, "Requested: it begins in a moment\n");
+    assert.equal(registry.asked.at(-1), "POST /scrub");
+  });
+
+  it("waits for its end when it is told to", async () => {
+    const { code, stdout, stderr } = await run(["scrub", "--wait"]);
+    assert.equal(code, 0, stderr);
+    const time = "2026-01-01T00:00:00.000Z";
+    assert.equal(stdout, `Waiting\nLast verified: ${time}, 3 blob(s), 3.0 MB\n`);
+  });
+
+  it("shows how it goes without asking for anything", async () => {
+    await run(["scrub"]);
+    await run(["scrub", "--status"]);
+    const { code, stdout } = await run(["scrub", "--status"]);
+    assert.deepEqual([code, stdout], [0, "Running: 1.0 MB verified\n"]);
+    const asked = registry.asked.filter((one) => one.startsWith("POST"));
+    assert.deepEqual(asked, ["POST /scrub"]);
+  });
+
+  it("names what is damaged, and fails", async () => {
+    registry.damages = [
+      { digest: "sha256:aa", key: "rec/aa", why: "its data is cut off" },
+      { key: "tag/a/b", why: "it cannot be read" },
+    ];
+    const { code, stdout, stderr } = await run(["scrub", "--status"]);
+    assert.match(stdout, /^Damaged: sha256:aa: its data is cut off\nDamaged: tag\/a\/b: it can/m);
+    assert.match(stderr, /^Error: damaged: 2 blob\(s\) or document\(s\)\n/);
+    assert.equal(code, 6);
+    const document = JSON.parse((await run(["scrub", "--json"])).stdout);
+    assert.deepEqual([document.state, document.damages.length], ["requested", 2]);
+  });
+});
+
 describe("health", () => {
   it("prints each check", async () => {
     const { code, stdout } = await run(["health"]);

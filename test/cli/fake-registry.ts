@@ -57,6 +57,10 @@ export class FakeRegistry {
   index: readonly unknown[] = [];
   /** The `Date` of all answers, in place of now. */
   date: Date | undefined;
+  /** What `/scrub` tells of. */
+  damages: readonly object[] = [];
+  #scrub: "waiting" | "requested" | "running" = "waiting";
+  #scrubs = 0;
   readonly #packages: StoredPackage[] = [];
   readonly #options: FakeRegistryOptions;
   readonly #server;
@@ -110,9 +114,11 @@ export class FakeRegistry {
   async #route(request: IncomingMessage): Promise<unknown> {
     const route = (request.url ?? "").slice((this.#options.prefix ?? "").length);
     if (`${request.method} ${route}` === "GET /health") return this.#health();
+    if (`${request.method} ${route}` === "GET /scrub") return this.#nextScrub();
     if (request.method !== "POST") throw new Refusal(405, "not_valid", "only POST");
     if (route === "/package/add") return this.#add(request);
     const question = JSON.parse(await textOf(request)) as Record<string, string>;
+    if (route === "/scrub") return this.#requestScrub(request);
     if (route === "/gc") return this.#collect(request, question);
     if (route === "/package/list") return { packages: this.#packages.map(asListed).reverse() };
     if (route === "/package/describe") return this.#describe(question);
@@ -183,6 +189,31 @@ export class FakeRegistry {
     const found = { unreferenced: 3, unreferencedBytes: 3_000_000 };
     const done = dryRun ? [0, 0] : [1, 1_000_000];
     return { dryRun, report: { ...found, collected: done[0], collectedBytes: done[1] } };
+  }
+
+  /** Asked for, it goes on for one more question, and is over with the next. */
+  #requestScrub(request: IncomingMessage): unknown {
+    this.#authorize(request);
+    this.#scrub = "requested";
+    return this.#scrubDocument();
+  }
+
+  #nextScrub(): unknown {
+    const document = this.#scrubDocument();
+    if (this.#scrub === "running") this.#scrubs += 1;
+    this.#scrub = this.#scrub === "requested" ? "running" : "waiting";
+    return document;
+  }
+
+  #scrubDocument(): object {
+    const counts = { blobs: 3, bytes: 3_000_000 };
+    const finishedAt = `2026-01-0${this.#scrubs}T00:00:00.000Z`;
+    return {
+      state: this.#scrub,
+      ...(this.#scrub === "running" && { position: { counts: { bytes: 1_000_000 } } }),
+      ...(this.#scrubs > 0 && { last: { finishedAt, counts } }),
+      damages: this.damages,
+    };
   }
 
   #health(): unknown {
