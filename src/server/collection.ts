@@ -39,7 +39,7 @@ export interface ServerCollection {
 
 export interface CollectedStorage {
   /** Not limited by the free-space floor: the last blocks of a disk are for deleting. */
-  readonly storage: Pick<Storage, "store">;
+  readonly storage: Pick<Storage, "store" | "unfinished">;
   /** Told of what the collector changes, for those who answer from memory. */
   readonly changes: DocumentChanges;
 }
@@ -104,6 +104,7 @@ function createLoop(
     ages: agesOf(config),
     roots: [roots],
     owner: roots,
+    ...(storage.unfinished && { unfinished: storage.unfinished }),
     count: openCount(config, store, documents),
     pace: new Pace({ perSecond: gc.requestsPerSecond }),
     onFailure: (error) => log.warn({ err: error }, "not collected, left for later"),

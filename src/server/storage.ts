@@ -13,7 +13,7 @@ import { Documents } from "../storage/document.ts";
 import type { Memory } from "../storage/document-changes.ts";
 import { FilesystemStore } from "../storage/filesystem-store.ts";
 import { claimFormat, StorageRefused } from "../storage/format.ts";
-import type { ObjectStore } from "../storage/object-store.ts";
+import type { ObjectStore, UnfinishedUploads } from "../storage/object-store.ts";
 import { lockDirectory } from "../storage/owner-lock.ts";
 import { announcePresence } from "../storage/presence.ts";
 import type { OpenedS3 } from "../storage/s3/open-s3.ts";
@@ -33,6 +33,8 @@ export interface Storage {
   readonly distant: boolean;
   /** What it remembers itself and has to doubt when documents change. */
   readonly memories?: readonly Memory[];
+  /** What dead processes have left in it, beside objects. */
+  readonly unfinished?: UnfinishedUploads;
   readonly check: HealthCheck;
   /** Gives it free for others. */
   end(): Promise<void>;
@@ -41,6 +43,7 @@ export interface Storage {
 interface Opened {
   readonly store: ObjectStore;
   readonly memories?: readonly Memory[];
+  readonly unfinished?: UnfinishedUploads;
   readonly coordination: Coordination;
   end(): Promise<void>;
 }
@@ -65,7 +68,7 @@ export async function joinStorage(config: Config, log: Logger): Promise<Storage>
 }
 
 async function identified(opened: Opened, config: Config): Promise<Storage> {
-  const { store, coordination, memories, end } = opened;
+  const { store, coordination, memories, unfinished, end } = opened;
   const documents = new Documents(store);
   await expectWhole(documents);
   const format = await claimFormat(documents, layout.format, {
@@ -76,7 +79,14 @@ async function identified(opened: Opened, config: Config): Promise<Storage> {
   exposeCoordination(coordination);
   const distant = coordination.kind !== "directory";
   const check = coordinationCheck(coordination, format);
-  return { store, distant, ...(memories && { memories }), check, end };
+  return {
+    store,
+    distant,
+    ...(memories && { memories }),
+    ...(unfinished && { unfinished }),
+    check,
+    end,
+  };
 }
 
 async function claimDirectory({ storage }: Config): Promise<Opened> {
@@ -130,7 +140,8 @@ async function openBucket(
   const options = await bucketOptions(s3, config, log);
   const opened = await openS3(options, config.readOnly ? "none" : { overlap });
   const { store, connection } = opened;
-  return { store, coordination: coordinationOf(opened), end: async () => connection.close() };
+  const end = async (): Promise<void> => connection.close();
+  return { store, unfinished: store, coordination: coordinationOf(opened), end };
 }
 
 function coordinationOf({ verdict }: OpenedS3): Coordination {

@@ -11,7 +11,8 @@ const { signal } = new AbortController();
 /** Everything is taken as soon as the protocol lets it. */
 export const noAges: CollectorAges = { graceMs: 0, settleMs: 0, orphanMs: 0, uploadLifeMs: 0 };
 
-export interface CollectorSettings extends Pick<CollectorOptions, "roots" | "owner"> {
+export interface CollectorSettings
+  extends Pick<CollectorOptions, "roots" | "owner" | "unfinished"> {
   readonly ages?: Partial<CollectorAges>;
   readonly clock?: () => number;
 }

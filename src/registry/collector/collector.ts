@@ -6,7 +6,7 @@
  * later one. Follows CONTRIBUTING.md "Storage protocol".
  */
 import type { Documents } from "../../storage/document.ts";
-import type { ObjectStore } from "../../storage/object-store.ts";
+import type { ObjectStore, UnfinishedUploads } from "../../storage/object-store.ts";
 import type { StoredCount } from "../usage/count-stored.ts";
 import { type CollectorAges, Cycle, CycleReport } from "./cycle.ts";
 import { DataKeys } from "./data-keys.ts";
@@ -16,6 +16,7 @@ import { Pace } from "./pace.ts";
 import { RecordCollector } from "./record-collector.ts";
 import { Marks, type RootSource } from "./roots.ts";
 import { SessionWatch } from "./session-watch.ts";
+import { UnfinishedSweeper } from "./unfinished-sweeper.ts";
 
 export interface CollectorOptions {
   readonly ages: CollectorAges;
@@ -23,6 +24,8 @@ export interface CollectorOptions {
   readonly roots?: readonly RootSource[];
   /** Of links and tags that were made for packages. */
   readonly owner?: LinkOwner;
+  /** Where data on its way in can outlive its writer. */
+  readonly unfinished?: UnfinishedUploads;
   /** What counts all that is left at the end of a cycle. */
   readonly count?: StoredCount;
   readonly pace?: Pace;
@@ -50,10 +53,11 @@ export class ListingUnreliable extends Error {
 }
 
 export class Collector {
-  readonly #options: Required<Omit<CollectorOptions, "roots" | "owner" | "count">>;
+  readonly #options: Required<Omit<CollectorOptions, "roots" | "owner" | "unfinished" | "count">>;
   readonly #roots: readonly RootSource[];
   readonly #records: RecordCollector;
   readonly #sweeper: OrphanSweeper;
+  readonly #unfinished: UnfinishedSweeper | undefined;
   readonly #count: StoredCount | undefined;
   #running = false;
   #marked = 0;
@@ -64,6 +68,7 @@ export class Collector {
     const { ages, pace = new Pace(), clock = () => performance.now() } = options;
     this.#options = { ages, pace, clock, onFailure: options.onFailure ?? ignore };
     this.#roots = [new LinkRoots(store, documents, options.owner), ...(options.roots ?? [])];
+    this.#unfinished = options.unfinished && new UnfinishedSweeper(options.unfinished);
     this.#count = options.count;
     const keys = new DataKeys();
     this.#records = new RecordCollector(store, documents, keys);
@@ -99,6 +104,7 @@ export class Collector {
     for (const source of this.#roots) await source.tidy(cycle);
     cycle.report.phase = "data";
     await this.#sweeper.sweep(cycle);
+    await this.#unfinished?.sweep(cycle);
     cycle.report.phase = "count";
     cycle.report.storedBytes = await this.#countStored(cycle);
     cycle.report.phase = "over";
