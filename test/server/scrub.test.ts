@@ -4,6 +4,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { digestOf } from "../../src/oci/digest.ts";
+import { cli } from "../fixtures/cli-process.ts";
 import { ClusterClient } from "../fixtures/cluster-client.ts";
 import { eventually } from "../fixtures/eventually.ts";
 import { freePort } from "../fixtures/free-port.ts";
@@ -110,5 +111,9 @@ describe("a server on a damaged disk", () => {
     }
     await eventually(async () => assert.match(await contentCheck(), /^\{"Healthy"/));
     await eventually(async () => assert.equal(await figure(), "0"));
+    const trust = ["--url", server.url, "--ca", path.join(scratch, "data/tls/ca.crt")];
+    const { code, stdout, stderr } = await cli(["scrub", "--wait", ...trust]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^Waiting\nLast verified: \S+, 2 blob\(s\), 200/);
   });
 });
