@@ -69,9 +69,7 @@ export async function createServices(
   };
   const registry = openRegistry(store, limits, coherence);
   const scrub = new ScrubClient(freezable, registry, log);
-  exposeCertificate(certificate);
-  exposeScrub(scrub.status);
-  exposeCollection(remember(() => collection.status(), figuresMs));
+  exposeFigures(certificate, scrub, collection);
   const tokens = new RegistryTokens(registry.signingKeys, config.serviceName);
   const identity = await openIdentity(config, tokens, log);
   const challenges = new Challenges({
@@ -114,6 +112,16 @@ export async function createServices(
     log,
   });
   return { listener: createListener(app, v2), identity, end };
+}
+
+function exposeFigures(
+  certificate: () => ServerCredentials,
+  scrub: ScrubClient,
+  collection: GarbageCollection,
+): void {
+  exposeCertificate(certificate);
+  exposeScrub(scrub.status);
+  exposeCollection(remember(() => collection.status(), figuresMs));
 }
 
 function openSlots({ limits }: Config): UploadSlots {
