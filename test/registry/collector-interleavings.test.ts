@@ -302,7 +302,7 @@ describeRegistry("an upload session beside the sweeper", (tested) => {
     await fencing.refuse(new StoreFull()); // the session is closed, its data not fenced
     await left;
     let now = 0;
-    const ages = { orphanMs: 10, uploadLifeMs: 10, settleMs: 1000 };
+    const ages = { orphanMs: 10, uploadLifeMs: 5, settleMs: 1000 };
     const sweeper = collector({ ages, clock: () => now });
     const listing = sweeper.store.hold("list", data);
     const first = sweeper.cycle(); // sees the session at 0, its data at 5

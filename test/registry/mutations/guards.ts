@@ -77,7 +77,7 @@ export const guards: readonly Guard[] = [
   {
     name: "a session that makes progress is not given up",
     file: `${collector}/session-watch`,
-    text: "seen?.revision === revision && cycle.watched(seen.sinceMs, patienceMs(cycle))",
+    text: "seen?.revision === revision && cycle.watched(seen.sinceMs, cycle.ages.orphanMs)",
     without: "true",
     failing: interleavings,
   },
