@@ -1,7 +1,42 @@
-/** The rows about garbage collection. Bounds keep what clients are promised: 23 hours and a minute. */
+/**
+ * The rows about the upkeep of what is stored: verification, retention, garbage collection.
+ *
+ * Bounds keep what clients are promised: 23 hours and a minute.
+ */
 import type { Option } from "./option.ts";
 
-export const gcOptions: readonly Option[] = [
+const MiB = 1024 * 1024;
+
+export const upkeepOptions: readonly Option[] = [
+  {
+    pointer: "/scrub/interval-hours",
+    schema: { type: "integer", minimum: 0, maximum: 8_760, default: 168 },
+    value: "HOURS",
+    summary: "pause between two verifications of all that is stored; 0 for none but on request",
+  },
+  {
+    pointer: "/scrub/bytes-per-second",
+    schema: {
+      type: "integer",
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      default: 16 * MiB,
+    },
+    value: "BYTES",
+    summary: "how fast a verification reads; 0 for as fast as it goes",
+  },
+  {
+    pointer: "/packages/retain-days",
+    schema: { type: "integer", minimum: 0, maximum: 36_500, default: 30 },
+    value: "DAYS",
+    summary: "how long agents can still pull what belonged to a removed package",
+  },
+  {
+    pointer: "/upload/expiry-hours",
+    schema: { type: "integer", minimum: 1, maximum: 8_760, default: 24 },
+    value: "HOURS",
+    summary: "how long an unfinished upload can be continued",
+  },
   {
     pointer: "/gc/enabled",
     schema: { type: "boolean", default: true },
