@@ -16,7 +16,7 @@ import type { Value } from "./config/sources.ts";
 import { withStoragePlace } from "./config/storage-place.ts";
 
 export type { ListenAddress } from "./config/address.ts";
-export type { ClusterConfig } from "./config/cluster-config.ts";
+export type { ClusterConfig, StatsdAddress } from "./config/cluster-config.ts";
 export {
   type BucketConfig,
   type Config,

@@ -22,8 +22,16 @@ export interface ClusterConfig {
   };
 }
 
+/** Where DC/OS collects the figures of this task, by UDP. */
+export interface StatsdAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** One uid of DC/OS; service accounts, local users and those of a directory. */
 const uid = /^[A-Za-z0-9@._+-]{1,255}$/;
+
+const hostName = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/i;
 
 /** Uids with commas between them. */
 export function parseUids(text: string): string[] | undefined {
@@ -51,6 +59,14 @@ export function toCluster(
   };
 }
 
+/** @returns undefined where DC/OS has injected no address: then nothing is sent */
+export function toStatsd(environment: Environment): StatsdAddress | undefined {
+  const host = environment["STATSD_UDP_HOST"]?.trim() ?? "";
+  const port = Number(environment["STATSD_UDP_PORT"]);
+  const known = (isIP(host) !== 0 || hostName.test(host)) && Number.isInteger(port);
+  return known && port > 0 && port < 65_536 ? { host, port } : undefined;
+}
+
 /** By the option, or by the variable that DC/OS' own services know, which holds the JSON or a name. */
 function serviceAccountIn(
   values: ReadonlyMap<string, Value>,
@@ -75,7 +91,6 @@ function caFilesIn({ MESOS_SANDBOX: sandbox, LIBPROCESS_SSL_CA_FILE: file }: Env
 
 /** Admin Router and agents reach a task by the agent's address, or by its own on a network of containers. */
 function addressesIn({ HOST, LIBPROCESS_IP, MESOS_CONTAINER_IP }: Environment): string[] {
-  const hostName = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/i;
   return [HOST, LIBPROCESS_IP, MESOS_CONTAINER_IP]
     .map((name) => name?.trim() ?? "")
     .filter((name) => isIP(name) !== 0 || hostName.test(name))

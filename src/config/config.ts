@@ -2,7 +2,7 @@
 import { isIPv6 } from "node:net";
 import { l4lbName } from "../cluster/l4lb-name.ts";
 import { isWildcard, type ListenAddress, parseAddress } from "./address.ts";
-import { type ClusterConfig, toCluster } from "./cluster-config.ts";
+import { type ClusterConfig, type StatsdAddress, toCluster, toStatsd } from "./cluster-config.ts";
 import { listenNames } from "./effective.ts";
 import type { Environment } from "./environment.ts";
 import type { Value } from "./sources.ts";
@@ -46,6 +46,8 @@ export interface Config {
   /** Processes that serve. */
   readonly workers: number;
   readonly metricsListen?: ListenAddress;
+  /** Of DC/OS' collector, as it is injected into tasks. */
+  readonly statsd?: StatsdAddress;
   readonly logLevel: LogLevel;
   /** In bytes; a `bundleBytes` of 0 means no limit. */
   readonly limits: {
@@ -108,6 +110,7 @@ export function toConfig(values: ReadonlyMap<string, Value>, environment: Enviro
     values.has(pointer) ? ({ [key]: text(pointer) } as { [key in Key]: string }) : {};
   const cluster = toCluster(values, environment);
   const metricsListen = parseAddress(text("/metrics/listen") ?? "");
+  const statsd = toStatsd(environment);
   return freeze({
     listen: parseAddress(text("/listen")) as ListenAddress,
     storage: text("/storage"),
@@ -128,6 +131,7 @@ export function toConfig(values: ReadonlyMap<string, Value>, environment: Enviro
     readOnly: values.get("/read-only") === true,
     workers: number("/workers"),
     ...(metricsListen && { metricsListen }),
+    ...(statsd && { statsd }),
     logLevel: text("/log/level") as LogLevel,
     limits: {
       manifestBytes: number("/limits/manifest-bytes"),

@@ -26,7 +26,7 @@ export async function startInstance(
   log: Logger,
 ): Promise<Instance> {
   const running = new AbortController();
-  if (asked.metricsListen) collectMetrics();
+  if (asked.metricsListen || asked.statsd) collectMetrics();
   try {
     const role = cluster.isWorker ? "serve" : "renew";
     const certificate = await provideCertificate(asked, role, running.signal, log);

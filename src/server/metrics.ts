@@ -72,14 +72,22 @@ export function collectMetrics(): void {
   if (cluster.isWorker) new AggregatorRegistry();
 }
 
-/** @returns a function that ends the listener */
-export async function serveMetrics(address: {
-  host: string;
-  port: number;
-}): Promise<() => Promise<void>> {
+/**
+ * Opened once all workers serve.
+ *
+ * @returns a function that gives all figures as text of Prometheus, those of workers added up
+ */
+export function openFigures(): () => Promise<string> {
   const workers = Object.keys(cluster.workers ?? {}).length > 0;
   const aggregator = workers ? new AggregatorRegistry() : undefined;
-  const read = (): Promise<string> => aggregator?.clusterMetrics() ?? register.metrics();
+  return () => aggregator?.clusterMetrics() ?? register.metrics();
+}
+
+/** @returns a function that ends the listener */
+export async function serveMetrics(
+  address: { readonly host: string; readonly port: number },
+  read: () => Promise<string>,
+): Promise<() => Promise<void>> {
   const server = createServer((request, response) => {
     if (request.url?.split("?", 1)[0] !== "/metrics") {
       response.writeHead(404, { "Content-Length": 0 }).end();

@@ -8,8 +8,9 @@ import { createCollection, type ServerCollection } from "./collection.ts";
 import { answerWorker, ParentCollection } from "./collection-channel.ts";
 import { provideCertificate } from "./credentials.ts";
 import { startInstance } from "./instance.ts";
-import { serveMetrics } from "./metrics.ts";
+import { openFigures, serveMetrics } from "./metrics.ts";
 import { createScrub } from "./scrubbing.ts";
+import { sendToStatsd } from "./statsd.ts";
 import { claimStorage, joinStorage, type Storage } from "./storage.ts";
 import { Workers } from "./workers.ts";
 
@@ -47,7 +48,7 @@ export async function serveStorage(
       : startAlone(config, storage, log));
     ends.push(() => collecting.stop());
     ends.push(end);
-    if (config.metricsListen) ends.push(await serveMetrics(config.metricsListen));
+    ends.push(...(await tellFigures(config, log)));
     started(served);
     collecting.start();
     scrub.start();
@@ -56,6 +57,15 @@ export async function serveStorage(
   } finally {
     for (const end of ends.reverse()) await end();
   }
+}
+
+/** To whoever scrapes, and to whom DC/OS has named. */
+async function tellFigures({ metricsListen, statsd }: Config, log: Logger): Promise<Stop[]> {
+  const read = openFigures();
+  return [
+    ...(metricsListen ? [await serveMetrics(metricsListen, read)] : []),
+    ...(statsd ? [sendToStatsd(statsd, read, log)] : []),
+  ];
 }
 
 /** In a worker: the parent has claimed the storage and tells when to stop. */
