@@ -1,128 +1,124 @@
 /**
- * This server beside Debian's docker-registry, same certificate, same disk, in turns A B A B ….
+ * This server beside Debian's docker-registry, same certificate, same disk, in turns A B A B …: the
+ * table of issue "Faster than Docker distribution", whose targets are those against 2.8.2.
  *
- * Loads come from wrk, which is compiled; a figure holds what one request costs in processor time of
- * the whole process tree.
+ * docker-registry syncs nothing to the disk before it acknowledges a push, this server does; dirty
+ * pages of one must not be written in the turn of the other, so a sync stands before each.
  */
-import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { Agent, request } from "undici";
-import { digestOf } from "../../src/oci/digest.ts";
 import { output } from "../fixtures/program.ts";
-import { type Contender, type Contenders, startContenders } from "./contenders.ts";
-import { cpuSeconds, median } from "./figures.ts";
+import { peakMiB, startContenders } from "./contenders.ts";
+import { curlGet, curlPush, PushedFile, type PushForm } from "./curl.ts";
 import type { Effort, Part, Row } from "./part.ts";
-
-interface Figure {
-  readonly perSecond: number;
-  readonly cpuMs: number;
-}
+import { manifestType, type Seeded, seed } from "./seed.ts";
+import { inTurns, perGibibyte, perRequest, type Workload } from "./turns.ts";
+import { SmallPushes, wrkGet } from "./wrk.ts";
 
 export const besideDistribution: Part = {
   name: "distribution",
-  title: "Pulls, beside docker-registry",
+  title: "Pulls and pushes, beside docker-registry",
   needs: ["docker-registry", "wrk", "curl"],
   async *run(scratch, effort) {
-    const contenders = await startContenders(scratch);
+    const contenders = await startContenders(scratch, effort);
     try {
-      for (const [workload, target] of Object.entries(await seed(contenders))) {
-        yield rowOf(workload, await compare(contenders, target, effort));
-      }
+      const files = await Promise.all(
+        [1, 2, 3, 4].map((number) => PushedFile.create(scratch, `pushed-${number}`, 256)),
+      );
+      const seeded = await seed(contenders, files[0] as PushedFile);
+      const workloads = [...pulls(seeded, effort), ...pushes(scratch, files, effort)];
+      for (const workload of workloads) yield await inTurns(contenders, workload, effort);
+      yield memoryRow(peakMiB(contenders.ours), peakMiB(contenders.theirs));
     } finally {
       await contenders.stop();
     }
   },
 };
 
-function rowOf(workload: string, [ours, theirs]: readonly [Figure, Figure]): Row {
-  return {
-    workload,
-    figures: {
-      "times as many": ours.perSecond / theirs.perSecond,
-      "this/s": ours.perSecond,
-      "docker-registry/s": theirs.perSecond,
-      "ms CPU this": ours.cpuMs,
-      "ms CPU docker-registry": theirs.cpuMs,
+function pulls({ manifest, small, large }: Seeded, { seconds, short }: Effort): Workload[] {
+  const connections = 32;
+  const headers = [`Accept: ${manifestType}`];
+  const size = 256 * 1024 * 1024;
+  return [
+    {
+      name: `manifest GET by tag, ${connections} connections`,
+      unit: "requests",
+      cost: perRequest,
+      load: (to) => wrkGet(to, manifest, { connections, seconds, headers }),
+      times: { target: 13.9, floor: 5 },
     },
-  };
+    {
+      name: `16 KiB blob GET, ${connections} connections`,
+      unit: "requests",
+      cost: perRequest,
+      load: (to) => wrkGet(to, small, { connections, seconds }),
+      times: { target: 7.3, floor: 3 },
+    },
+    {
+      name: "256 MiB blob GET, 1 client",
+      unit: "MiB",
+      cost: perGibibyte,
+      load: (to) => curlGet(to, large, { clients: 1, each: short ? 4 : 8, size }),
+      times: { target: 0.76, floor: 0.5 },
+    },
+    {
+      name: "256 MiB blob GET, 8 clients",
+      unit: "MiB",
+      cost: perGibibyte,
+      load: (to) => curlGet(to, large, { clients: 8, each: short ? 1 : 2, size }),
+      times: { target: 1.04, floor: 0.65 },
+    },
+  ];
 }
 
-/** The same small image in both; the paths to measure. */
-async function seed({ ours, theirs, ca }: Contenders): Promise<Record<string, string>> {
-  const dispatcher = new Agent({ connect: { ca: await readFile(ca, "utf8") } });
-  const layer = randomBytes(16 * 1024);
-  const config = Buffer.from('{"architecture":"amd64","os":"linux","rootfs":{"type":"layers"}}');
-  const type = "application/vnd.docker.distribution.manifest.v2+json";
-  const part = (mediaType: string, bytes: Buffer) => ({
-    mediaType,
-    size: bytes.length,
-    digest: digestOf(bytes),
-  });
-  const manifest = JSON.stringify({
-    schemaVersion: 2,
-    mediaType: type,
-    config: part("application/vnd.docker.container.image.v1+json", config),
-    layers: [part("application/vnd.docker.image.rootfs.diff.tar.gzip", layer)],
-  });
-  for (const { url } of [ours, theirs]) {
-    for (const bytes of [layer, config]) await push(dispatcher, url, bytes);
-    const put = { method: "PUT", dispatcher, headers: { "content-type": type }, body: manifest };
-    await expect(201, await request(`${url}/v2/bench/image/manifests/1`, put as never));
-  }
-  await dispatcher.close();
+function pushes(scratch: string, files: readonly PushedFile[], effort: Effort): Workload[] {
+  const connections = 8;
+  const small = new SmallPushes(scratch);
+  const large = (count: number, form: PushForm) => {
+    const chosen = files.slice(0, count);
+    return {
+      unit: "MiB",
+      cost: perGibibyte,
+      prepare: () => Promise.all(chosen.map((file) => file.renew())),
+      load: async (to) => {
+        await output("sync", []);
+        return curlPush(to, chosen, form);
+      },
+    } satisfies Omit<Workload, "name">;
+  };
+  return [
+    {
+      name: "256 MiB push, 1 client",
+      ...large(1, "put"),
+      times: { target: 2.25, floor: 0.9 },
+    },
+    {
+      name: "256 MiB push, 4 clients",
+      ...large(4, "put"),
+      times: { target: 1.8, floor: 0.8 },
+    },
+    {
+      name: "256 MiB push by PATCH, 1 client",
+      ...large(1, "patch"),
+      times: { floor: 0.8 },
+    },
+    {
+      name: `4 KiB push, ${connections} connections`,
+      unit: "pushes",
+      cost: perRequest,
+      load: async (to) => {
+        await output("sync", []);
+        return small.run(to, connections, effort.seconds);
+      },
+      times: { target: 3.1, floor: 1.3 },
+    },
+  ];
+}
+
+function memoryRow(ours: number, theirs: number): Row {
+  const figure = "MiB this";
   return {
-    "manifest GET by tag, 32 connections": "/v2/bench/image/manifests/1",
-    "16 KiB blob GET, 32 connections": `/v2/bench/image/blobs/${digestOf(layer)}`,
+    workload: "peak memory over all",
+    figures: { [figure]: ours, "MiB docker-registry": theirs },
+    target: { figure, atMost: 220 },
+    floor: { figure, atMost: 400 },
   };
-}
-
-async function push(dispatcher: Agent, url: string, bytes: Buffer): Promise<void> {
-  const post = { method: "POST", dispatcher } as const;
-  const { headers } = await expect(
-    202,
-    await request(`${url}/v2/bench/image/blobs/uploads/`, post),
-  );
-  const location = new URL(String(headers["location"]), url);
-  location.searchParams.set("digest", digestOf(bytes));
-  await expect(201, await request(location, { method: "PUT", dispatcher, body: bytes }));
-}
-
-async function expect<T extends { statusCode: number; body: { text(): Promise<string> } }>(
-  status: number,
-  answer: T,
-): Promise<T> {
-  const text = await answer.body.text();
-  if (answer.statusCode !== status) throw new Error(`${answer.statusCode}: ${text}`);
-  return answer;
-}
-
-async function compare(
-  { ours, theirs }: Contenders,
-  target: string,
-  { rounds, seconds }: Effort,
-): Promise<[Figure, Figure]> {
-  const figures: [Figure[], Figure[]] = [[], []];
-  for (let round = 0; round < rounds; round += 1) {
-    figures[0].push(await load(ours, target, seconds));
-    figures[1].push(await load(theirs, target, seconds));
-  }
-  return [middle(figures[0]), middle(figures[1])];
-}
-
-function middle(runs: readonly Figure[]): Figure {
-  return {
-    perSecond: median(runs.map(({ perSecond }) => perSecond)),
-    cpuMs: median(runs.map(({ cpuMs }) => cpuMs)),
-  };
-}
-
-async function load({ url, pid }: Contender, target: string, seconds: number): Promise<Figure> {
-  const before = await cpuSeconds(pid);
-  const accept = "Accept: application/vnd.docker.distribution.manifest.v2+json";
-  const text = await output("wrk", ["-t1", "-c32", `-d${seconds}s`, "-H", accept, url + target]);
-  const used = (await cpuSeconds(pid)) - before;
-  const [, requests = ""] = /(\d+) requests in/.exec(text) ?? [];
-  if (requests === "" || /Non-2xx/.test(text)) throw new Error(`wrk: ${text}`);
-  const count = Number(requests);
-  return { perSecond: count / seconds, cpuMs: (used / count) * 1000 };
 }

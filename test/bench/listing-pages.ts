@@ -19,7 +19,7 @@ import type { Part, Row } from "./part.ts";
 
 const many = 10_000;
 const pages = [100, 1000] as const;
-const target = 5;
+const most = 5;
 
 /** A registry with this many repositories, and this many tags in one. */
 interface Stocked {
@@ -167,7 +167,8 @@ function rowOf(workload: string, runs: readonly Times[]): Row {
       "ms p50 small": of("small", 50),
       "ms p99 small": of("small", 99),
     },
-    bound: { figure: "times p99", atMost: target },
+    target: { figure: "times p99", atMost: most },
+    floor: { figure: "times p99", atMost: most },
   };
 }
 

@@ -1,8 +1,8 @@
 /**
  * What `npm run bench` is made of: parts that measure one thing each and give rows of figures.
  *
- * A row names its figures with their units; a bound on one of them makes the short form of the
- * benchmark fail, so bounds leave room for the noise of a shared machine.
+ * A row names its figures with their units. A target is what is wanted, of the long form on a quiet
+ * machine; a floor makes the short form fail, so floors leave room for the noise of a shared one.
  */
 export interface Bound {
   /** Name of a figure of the same row. */
@@ -13,9 +13,12 @@ export interface Bound {
 
 export interface Row {
   readonly workload: string;
-  /** By name and unit, `p99 ms`. */
+  /** By name and unit, `p99 ms`; medians where there were several turns. */
   readonly figures: Readonly<Record<string, number>>;
-  readonly bound?: Bound;
+  /** What single turns gave, in their order, by contender or kind. */
+  readonly raw?: Readonly<Record<string, readonly Readonly<Record<string, number>>[]>>;
+  readonly target?: Bound;
+  readonly floor?: Bound;
 }
 
 export interface Effort {
@@ -23,7 +26,9 @@ export interface Effort {
   readonly rounds: number;
   /** Of load in each turn, where a workload runs for a time. */
   readonly seconds: number;
-  /** The form of every change: smaller, and held against the bounds. */
+  /** Serving processes of this server. */
+  readonly workers: number;
+  /** The form of every change: smaller, and held against the floors. */
   readonly short: boolean;
 }
 
@@ -37,8 +42,8 @@ export interface Part {
   run(scratch: string, effort: Effort): AsyncIterable<Row>;
 }
 
-/** @returns why the row is not good enough, undefined when it is, or has no bound */
-export function missedBound({ workload, figures, bound }: Row): string | undefined {
+/** @returns why the row is not good enough, undefined when it is, or nothing is asked of it */
+export function missed({ workload, figures }: Row, bound: Bound | undefined): string | undefined {
   if (!bound) return undefined;
   const { figure, atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = bound;
   const value = figures[figure] ?? Number.NaN;
