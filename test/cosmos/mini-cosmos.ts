@@ -1,9 +1,9 @@
 /**
  * A small Cosmos: reads our repository over the network and answers what a cluster's users ask.
  *
- * Faithful where the registry can go wrong: which answers it refuses, how repositories merge, what
- * its resource proxy demands. It installs nothing. The first bad repository fails every call, as in
- * the real one.
+ * Faithful where the registry can go wrong: which answers it refuses, how repositories merge, how long
+ * it keeps them, what its resource proxy demands, what it makes of a package at install. The first bad
+ * repository fails every call, as in the real one.
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -13,6 +13,7 @@ import { type ClientProfile, profiles, resourceHeaders } from "../../src/cosmos/
 import { isObject, isText, type Json } from "../../src/cosmos/decoding-rules.ts";
 import { parseMediaType } from "../../src/cosmos/media-type.ts";
 import { CosmosFailure, failure } from "./cosmos-failure.ts";
+import { renderApp } from "./install.ts";
 import {
   type JavaAnswer,
   javaFetch,
@@ -29,7 +30,21 @@ export interface MiniCosmosOptions extends Network {
   readonly profile?: ClientProfile;
   readonly retries?: number;
   readonly retryDelayMs?: number;
+  /** In place of the pause between two tries. */
+  readonly pause?: () => Promise<void>;
+  /** Of the time for which repositories are kept, in ms. */
+  readonly clock?: () => number;
 }
+
+interface Kept {
+  readonly packages: PackageCollection;
+  /** Package → URI of its repository. */
+  readonly sources: ReadonlyMap<Json, string>;
+  readonly until: number;
+}
+
+/** Of Cosmos 0.6 for each of its sessions; here is one. */
+const keptMs = 60_000;
 
 type Action = (fields: Json, base: string) => Promise<object>;
 
@@ -40,11 +55,22 @@ export class MiniCosmos {
   readonly #list = new RepositoryList();
   readonly #server: Server;
   readonly #actions: ReadonlyMap<string, [kind: string, action: Action]>;
+  readonly #clock: () => number;
+  readonly #installed = new Map<string, Json>();
+  #kept: Kept | undefined;
 
   private constructor(options: MiniCosmosOptions) {
-    const { profile = newestProfile, retries = 3, retryDelayMs = 5000, ...network } = options;
+    const {
+      profile = newestProfile,
+      retries = 3,
+      retryDelayMs = 5000,
+      pause,
+      clock,
+      ...network
+    } = options;
     if (profile === undefined) throw new Error("no profile");
-    this.#client = { profile, network, retries, retryDelayMs };
+    this.#clock = clock ?? Date.now;
+    this.#client = { profile, network, retries, retryDelayMs, pause };
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch((error) => sendFailure(response, error));
     });
@@ -55,6 +81,8 @@ export class MiniCosmos {
       ["describe", ["describe-response", (fields, base) => this.#describe(fields, base)]],
       ["list-versions", ["list-versions-response", (fields) => this.#versions(fields)]],
       ["search", ["search-response", (fields) => this.#search(fields)]],
+      ["render", ["render-response", (fields) => this.#render(fields)]],
+      ["install", ["install-response", (fields) => this.#install(fields)]],
     ]);
   }
 
@@ -68,6 +96,11 @@ export class MiniCosmos {
   get url(): string {
     const { port } = this.#server.address() as AddressInfo;
     return `http://127.0.0.1:${port}`;
+  }
+
+  /** What Marathon was given, by its id. */
+  get apps(): ReadonlyMap<string, Json> {
+    return this.#installed;
   }
 
   async close(): Promise<void> {
@@ -108,43 +141,93 @@ export class MiniCosmos {
       throw new CosmosFailure(error.type, error.message, error.data, 400);
     }
     this.#list.add(repository, index);
+    this.#kept = undefined;
     return this.#repositories();
   }
 
   #delete(fields: Json): object {
     const { name, uri } = fields;
     this.#list.delete(isText(name) ? name : undefined, isText(uri) ? uri : undefined);
+    this.#kept = undefined;
     return this.#repositories();
   }
 
   async #describe(fields: Json, base: string): Promise<object> {
+    const { one } = await this.#chosen(fields);
+    return { package: proxied(one, base) };
+  }
+
+  async #render(fields: Json): Promise<object> {
+    const { app } = await this.#rendered(fields);
+    if (app !== undefined) return { marathonJson: app };
+    throw new CosmosFailure("ServiceMarathonTemplateNotFound", "the package has no app");
+  }
+
+  async #install(fields: Json): Promise<object> {
+    const { one, app } = await this.#rendered(fields);
+    const { name, version, postInstallNotes, resource } = one;
+    const cli = isObject(resource) ? resource["cli"] : undefined;
+    const appId = app && String(app["id"]);
+    if (app !== undefined && appId !== undefined) {
+      if (this.#installed.has(appId)) {
+        throw new CosmosFailure(
+          "PackageAlreadyInstalled",
+          "Package is already installed",
+          null,
+          409,
+        );
+      }
+      this.#installed.set(appId, app);
+    }
+    return { packageName: name, packageVersion: version, appId, postInstallNotes, cli };
+  }
+
+  async #rendered(fields: Json): Promise<{ one: Json; app: Json | undefined }> {
+    const { options, appId } = fields;
+    const { one, source } = await this.#chosen(fields);
+    const asked = {
+      options: isObject(options) ? options : {},
+      appId: isText(appId) ? appId : undefined,
+      source,
+    };
+    return { one, app: renderApp(one, asked) };
+  }
+
+  async #chosen(fields: Json): Promise<{ one: Json; source: string }> {
     const { packageVersion } = fields;
-    const packages = await this.#packages();
+    const { packages, sources } = await this.#read();
     const version = isText(packageVersion) ? packageVersion : undefined;
-    return { package: proxied(packages.describe(text(fields, "packageName"), version), base) };
+    const one = packages.describe(text(fields, "packageName"), version);
+    return { one, source: sources.get(one) ?? "" };
   }
 
   async #versions(fields: Json): Promise<object> {
-    const packages = await this.#packages();
+    const { packages } = await this.#read();
     return { results: packages.versions(text(fields, "packageName")) };
   }
 
   async #search({ query }: Json): Promise<object> {
-    const packages = await this.#packages();
+    const { packages } = await this.#read();
     return { packages: packages.search(isText(query) ? query : undefined) };
   }
 
-  /** One after the other, and the first error fails the whole. */
-  async #packages(): Promise<PackageCollection> {
+  /** One after the other, and the first error fails the whole; failures are not kept. */
+  async #read(): Promise<Kept> {
+    if (this.#kept && this.#clock() < this.#kept.until) return this.#kept;
     const read: Json[][] = [];
+    const sources = new Map<Json, string>();
     for (const repository of this.#list.repositories) {
-      read.push(await readRepository(repository, this.#client));
+      const packages = await readRepository(repository, this.#client);
+      for (const one of packages) sources.set(one, repository.uri);
+      read.push(packages);
     }
-    return new PackageCollection(read);
+    const packages = new PackageCollection(read);
+    this.#kept = { packages, sources, until: this.#clock() + keptMs };
+    return this.#kept;
   }
 
   async #resource(raw: string, response: ServerResponse): Promise<void> {
-    const packages = await this.#packages();
+    const { packages } = await this.#read();
     const url = [decodeURIComponent(raw), raw].find((one) => packages.hasUrl(one));
     if (url === undefined) throw failure.forbiddenResource();
     const answer = await this.#fetchResource(url);

@@ -31,6 +31,8 @@ export interface UniverseClientOptions {
   readonly retries: number;
   /** Cosmos: 5000. */
   readonly retryDelayMs: number;
+  /** In place of a pause of that length. */
+  readonly pause?: (() => Promise<void>) | undefined;
 }
 
 /** @throws {CosmosFailure} */
@@ -43,7 +45,7 @@ export async function readRepository(
       return await readOnce(repository, options);
     } catch (error) {
       if (attempt >= options.retries || !mayPass(error)) throw error;
-      await setTimeout(options.retryDelayMs);
+      await (options.pause?.() ?? setTimeout(options.retryDelayMs));
     }
   }
 }
