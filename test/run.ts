@@ -11,6 +11,7 @@ import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { secondsByFile, slowest } from "./slowest.ts";
 import { soak } from "./soak.ts";
 
 const here = import.meta.dirname;
@@ -60,10 +61,14 @@ events.on("test:fail", ({ details }) => {
   const ofItself = failureType(details.error) !== "subtestsFailed";
   if (details.type !== "suite" || ofItself) counts.failed += 1;
 });
+const seconds = secondsByFile(events);
 const report = pipeline(events.compose(new spec()), process.stdout, { end: false });
 await report;
 
 for (const line of skips) process.stdout.write(`skipped: ${line}\n`);
+for (const [file, took] of slowest(seconds)) {
+  process.stdout.write(`slow: ${took} s ${path.relative(here, file)}\n`);
+}
 const { passed, failed, skipped } = counts;
 const summary = `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`;
 process.stdout.write(`${summary}\n`);
