@@ -1,6 +1,6 @@
 /**
- * D2: the command line through Admin Router: each request may meet another instance, uploads are not
- * stored on the way, and one that is cut goes on.
+ * D2: two instances on one bucket behind Admin Router and behind their load-balanced name: each request
+ * meets the next instance, uploads are not stored on the way, and one that is cut goes on.
  */
 import assert from "node:assert/strict";
 import { createWriteStream } from "node:fs";
@@ -10,46 +10,58 @@ import { pipeline } from "node:stream/promises";
 import { after, before, describe, it } from "node:test";
 import { AdminRouter } from "../fixtures/admin-router.ts";
 import { generatedBody } from "../fixtures/body.ts";
+import { BucketInstances } from "../fixtures/bucket-instances.ts";
 import { makeBundle } from "../fixtures/bundle.ts";
-import { CertificateAuthority } from "../fixtures/certificate-authority.ts";
+import { Ceph, cephPrograms } from "../fixtures/ceph.ts";
 import { cli, startCli } from "../fixtures/cli-process.ts";
 import { CuttingProxy } from "../fixtures/cutting-proxy.ts";
+import { DockerDaemon } from "../fixtures/docker-daemon.ts";
+import { eventually } from "../fixtures/eventually.ts";
+import { makeRunnableImage } from "../fixtures/image.ts";
+import { Namespace, registryName } from "../fixtures/namespace.ts";
 import type { Finished, Program } from "../fixtures/program.ts";
 import { lacking } from "../fixtures/requirements.ts";
+import { S3Bucket } from "../fixtures/s3-bucket.ts";
 import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
-import { ServerProcess } from "../fixtures/server-process.ts";
-import { sized } from "../soak.ts";
+import { Vip } from "../fixtures/vip.ts";
+import { sized, soak } from "../soak.ts";
 
-const skip = lacking("nginx");
+const docker = ["unshare", "nsenter", "ip", "dockerd", "docker", "busybox"];
+const skip = lacking("nginx", ...cephPrograms, ...docker);
 const MiB = 1024 * 1024;
 /** The largest blob of the bundle. */
-const size = sized(160 * MiB, 3072 * MiB);
+const size = sized(128 * MiB, 3072 * MiB);
 const token = "0123456789abcdef0123456789abcdef";
 const which = ["--package-name=behind", "--package-version=1"];
 
-describe("the command line through Admin Router", { skip }, () => {
+describe("two instances through Admin Router", { skip }, () => {
   let scratch: string;
-  let server: ServerProcess;
+  let ceph: Ceph;
+  let bucket: S3Bucket;
+  let instances: BucketInstances;
   let line: CuttingProxy;
   let router: AdminRouter;
+  const at = (name: string): string => path.join(scratch, name);
 
   before(async () => {
     scratch = await makeScratch("admin-router");
-    const authority = new CertificateAuthority();
-    const { key, certificate } = authority.issue("127.0.0.1", "dcos-registry.example");
-    const at = (name: string) => path.join(scratch, name);
-    await writeFile(at("server.key"), key, { mode: 0o600 });
-    await writeFile(at("server.crt"), certificate);
-    await writeFile(at("ca.crt"), authority.certificate);
     await writeFile(at("token"), `${token}\n`);
-    const identity = ["--tls-cert", at("server.crt"), "--tls-key", at("server.key")];
-    const flags = [...identity, "--token-file", at("token"), "--workers=2"];
-    server = await ServerProcess.start({ directory: scratch, flags });
-    // The line to the agents: what is cut there, nginx tells the client as 502.
-    line = await CuttingProxy.start(Number(new URL(server.url).port));
-    const instances = [`127.0.0.1:${new URL(server.url).port}`, `127.0.0.1:${line.port}`];
+    ceph = await Ceph.start({ content: soak ? "file" : "memory" });
+    bucket = await S3Bucket.create(ceph.place);
+    const flags = ["--token-file", at("token")];
+    instances = await BucketInstances.start(bucket, 2, flags, registryName);
+    const { authority, ports } = instances;
+    await writeFile(at("ca.crt"), authority.certificate);
+    // The line to one of the agents: what is cut there, nginx tells the client as 502.
+    line = await CuttingProxy.start(ports[1] ?? 0);
+    const places = [`127.0.0.1:${ports[0]}`, `127.0.0.1:${line.port}`];
     const service = "dcos-registry";
-    router = await AdminRouter.start({ directory: at("nginx"), authority, instances, service });
+    router = await AdminRouter.start({
+      directory: at("nginx"),
+      authority,
+      instances: places,
+      service,
+    });
     const assets = { "large.bin": generatedBody(size, 3), "small.bin": generatedBody(MiB, 4) };
     const { stream } = await makeBundle({ name: "behind", version: "1", assets });
     await pipeline(stream, createWriteStream(at("behind.dcos")));
@@ -58,7 +70,9 @@ describe("the command line through Admin Router", { skip }, () => {
   after(async () => {
     await router?.stop();
     await line?.close();
-    await server?.stop();
+    await instances?.stop();
+    await bucket?.close();
+    await ceph?.stop();
     await removeScratch(scratch);
   });
 
@@ -69,7 +83,7 @@ describe("the command line through Admin Router", { skip }, () => {
     env: {
       HOME: scratch,
       DCOS_URL: router.url,
-      DCOS_TLS_CA_PATH: path.join(scratch, "ca.crt"),
+      DCOS_TLS_CA_PATH: at("ca.crt"),
       DCOS_REGISTRY_TOKEN: token,
     },
   });
@@ -103,12 +117,15 @@ describe("the command line through Admin Router", { skip }, () => {
   });
 
   it("describes, lists and removes", async () => {
-    const described = await run("describe", ...which, "--json");
-    assert.equal(JSON.parse(described.stdout).status, "Added", described.stderr);
-    assert.match((await run("list")).stdout, /\nbehind {2}/);
+    // Each command meets the next instance: the one that has not been told may answer late.
+    await eventually(async () => {
+      const described = await run("describe", ...which, "--json");
+      assert.equal(JSON.parse(described.stdout || "{}").status, "Added", described.stderr);
+    });
+    for (const _ of instances.urls) assert.match((await run("list")).stdout, /\nbehind {2}/);
     const removed = await run("remove", ...which);
     assert.deepEqual([removed.code, removed.stdout], [0, "Removed behind 1\n"]);
-    assert.equal((await run("describe", ...which)).code, 1);
+    await eventually(async () => assert.equal((await run("describe", ...which)).code, 1));
   });
 
   it("goes on when instances break off, which Admin Router tells as 502", async () => {
@@ -117,7 +134,7 @@ describe("the command line through Admin Router", { skip }, () => {
       version: "2",
       assets: { "large.bin": generatedBody(96 * MiB, 5) },
     });
-    await pipeline(again.stream, createWriteStream(path.join(scratch, "two.dcos")));
+    await pipeline(again.stream, createWriteStream(at("two.dcos")));
     line.cutAfter(10 * MiB);
     const { code, stderr } = await run("add", "--dcos-file=two.dcos", "--progress=none");
     assert.equal(code, 0, stderr);
@@ -129,5 +146,59 @@ describe("the command line through Admin Router", { skip }, () => {
     const { code, stderr } = await run("list", "--name=other");
     assert.equal(code, 5, stderr);
     assert.match(stderr, /HTTP 404 with an HTML page: this is not the registry's own answer/);
+  });
+
+  describe("and by their load-balanced name", () => {
+    const image = `${registryName}:443/team/image:1`;
+    const said = "pushed through the VIP";
+    let namespace: Namespace;
+    let vip: Vip;
+    let daemon: DockerDaemon;
+
+    before(async () => {
+      namespace = await Namespace.create(scratch);
+      await namespace.trust(`${registryName}:443`, instances.authority.certificate);
+      vip = await Vip.start(namespace, scratch, instances.ports);
+      daemon = await DockerDaemon.start(namespace, at("docker"));
+    });
+    after(async () => {
+      await daemon?.stop();
+      await vip?.stop();
+      await namespace?.close();
+    });
+
+    it("take what docker pushes, and give it back", async () => {
+      const login = ["login", "--username=any", "--password-stdin", `${registryName}:443`];
+      await daemon.output(login, { input: token });
+      const made = await makeRunnableImage(said);
+      const { stream } = await makeBundle({ name: "local", images: { "acme/image:1": made } });
+      await pipeline(stream, createWriteStream(at("local.dcos")));
+      const loaded = await daemon.output(["load", "--input", at("local.dcos")]);
+      const [, name = ""] = /Loaded image: (\S*acme\/image:1)/.exec(loaded) ?? [];
+      await daemon.output(["tag", name, image]);
+      await daemon.output(["push", image]);
+      await daemon.output(["image", "rm", image, name]);
+      assert.equal(await daemon.output(["run", "--rm", "--network=none", image]), said);
+    });
+
+    it("take nothing from who has not logged in", async () => {
+      await daemon.output(["logout", `${registryName}:443`]);
+      const { code, stderr } = await daemon.docker(["push", image]);
+      assert.equal(code, 1);
+      assert.match(stderr, /denied|unauthorized|authentication required/i);
+    });
+
+    it("still push when one of the two is killed", async () => {
+      const login = ["login", "--username=any", "--password-stdin", `${registryName}:443`];
+      await daemon.output(login, { input: token });
+      await instances.kill(0);
+      try {
+        const other = image.replace(/:1$/, ":2");
+        await daemon.output(["tag", image, other]);
+        await daemon.output(["push", other]);
+      } finally {
+        await instances.startOne(0);
+      }
+    });
   });
 });
