@@ -4,17 +4,21 @@ import type { EventEmitter } from "node:events";
 const worthNaming = 20;
 const named = 12;
 
-/** @returns by file, whole seconds between the first and the last that was heard of it; grows as tests end */
+interface Ended {
+  readonly nesting: number;
+  readonly file?: string;
+  readonly details: { readonly duration_ms: number };
+}
+
+/** @returns by file, whole seconds of what stands at its top level; grows as tests end */
 export function secondsByFile(events: EventEmitter): ReadonlyMap<string, number> {
-  const begun = new Map<string, number>();
   const took = new Map<string, number>();
-  const hear = ({ file }: { file?: string }): void => {
-    if (file === undefined) return;
-    const start = begun.get(file) ?? Date.now();
-    begun.set(file, start);
-    took.set(file, Math.round((Date.now() - start) / 1000));
+  // The order of events says nothing: those of a file come together, when the ones before it ended.
+  const hear = ({ nesting, file, details }: Ended): void => {
+    if (nesting > 0 || file === undefined) return;
+    took.set(file, (took.get(file) ?? 0) + Math.round(details.duration_ms / 1000));
   };
-  for (const event of ["test:dequeue", "test:pass", "test:fail"]) events.on(event, hear);
+  for (const event of ["test:pass", "test:fail"]) events.on(event, hear);
   return took;
 }
 
