@@ -5,7 +5,8 @@
  * malformed or unreadable leaves the last good content in use; a file that was removed takes its
  * content along, because that is how credentials are withdrawn.
  */
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
+import { fileState } from "../storage/file-state.ts";
 import { CredentialsFileInvalid } from "./identity-error.ts";
 
 export interface ReloadedFileOptions<T> {
@@ -40,7 +41,7 @@ export class ReloadedFile<T> {
 
   /** @throws {CredentialsFileInvalid} when the file cannot be read or used */
   static async open<T>(options: ReloadedFileOptions<T>): Promise<ReloadedFile<T>> {
-    const state = await stateOf(options.file);
+    const state = await fileState(options.file);
     return new ReloadedFile(options, await load(options), state);
   }
 
@@ -56,7 +57,7 @@ export class ReloadedFile<T> {
 
   async #look(): Promise<void> {
     this.#lookedAt = this.#clock();
-    const state = await stateOf(this.#options.file);
+    const state = await fileState(this.#options.file);
     if (state === this.#state) return;
     this.#state = state;
     try {
@@ -76,14 +77,4 @@ async function load<T>({ file, parse }: ReloadedFileOptions<T>): Promise<T> {
     throw new CredentialsFileInvalid(file, `cannot be read (${code})`, { cause });
   }
   return parse(file, text);
-}
-
-/** Changes whenever the file is written, replaced or reached through another link. */
-async function stateOf(file: string): Promise<string> {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
-    return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
-  } catch (error) {
-    return String((error as NodeJS.ErrnoException).code);
-  }
 }

@@ -4,7 +4,8 @@
  * The AWS client caches such a file for the life of the process; secrets are rotated under running
  * servers, so this one looks. A file that is unusable for a moment leaves the last keys in use.
  */
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
+import { fileState } from "../file-state.ts";
 
 export interface AccessKeys {
   readonly accessKeyId: string;
@@ -38,10 +39,10 @@ export class S3CredentialsInvalid extends Error {
 export async function openCredentialsFile(
   options: CredentialsFileOptions,
 ): Promise<CredentialsSource> {
-  let state = await stateOf(options.file);
+  let state = await fileState(options.file);
   let keys = await load(options);
   return async () => {
-    const now = await stateOf(options.file);
+    const now = await fileState(options.file);
     if (now !== state) {
       state = now;
       keys = await load(options).catch((error: unknown) => {
@@ -84,14 +85,4 @@ function sectionsOf(text: string): Map<string, Map<string, string>> {
     if (key !== undefined && value !== undefined) section.set(key.toLowerCase(), value);
   }
   return sections;
-}
-
-/** Changes whenever the file is written, replaced or reached through another link. */
-async function stateOf(file: string): Promise<string> {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
-    return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
-  } catch (error) {
-    return String((error as NodeJS.ErrnoException).code);
-  }
 }
