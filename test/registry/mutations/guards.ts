@@ -75,6 +75,13 @@ export const guards: readonly Guard[] = [
     failing: interleavings,
   },
   {
+    name: "an ended session is remembered for longer than its id can open it again",
+    file: `${collector}/session-watch`,
+    text: 'kept === "closed" ? memoryMs(cycle) : cycle.ages.orphanMs',
+    without: "cycle.ages.orphanMs",
+    failing: "forgotten-sessions",
+  },
+  {
     name: "a session that makes progress is not given up",
     file: `${collector}/session-watch`,
     text: "seen?.revision === revision && cycle.watched(seen.sinceMs, cycle.ages.orphanMs)",
