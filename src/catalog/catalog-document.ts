@@ -6,7 +6,8 @@
  * ```
  *
  * Pending entries protect content while it is checked and are never shown. Retired ones are out of
- * the index, and still served to the services that were started from them.
+ * the index, and still served to the services that were started from them. Who removes a package for
+ * good skips that state.
  */
 import type { Digest } from "../oci/digest.ts";
 import { ReleaseRefused } from "./catalog-error.ts";
@@ -47,6 +48,17 @@ export function findCommitted(
   );
 }
 
+/** The newest one, where a version was removed, added with other content and removed again. */
+export function findRetired(
+  { entries }: CatalogValue,
+  name: string,
+  version: string,
+): CatalogEntry | undefined {
+  return entries.findLast(
+    (entry) => entry.state === "retired" && entry.name === name && entry.version === version,
+  );
+}
+
 export function withEntry(catalog: CatalogValue, entry: CatalogEntry): CatalogValue {
   return { ...catalog, entries: [...catalog.entries, entry] };
 }
@@ -82,6 +94,19 @@ export function committed(
       { ...pending, state: "committed", releaseVersion },
     ],
     lastRelease: { ...catalog.lastRelease, [pending.name]: Math.max(last, releaseVersion) },
+  };
+}
+
+/** One version of a package is here no more, nor anything of it retained. */
+export function withoutVersion(
+  catalog: CatalogValue,
+  { name, version }: CatalogEntry,
+): CatalogValue {
+  return {
+    ...catalog,
+    entries: catalog.entries.filter(
+      (entry) => entry.state === "pending" || entry.name !== name || entry.version !== version,
+    ),
   };
 }
 

@@ -17,6 +17,11 @@ export interface AddOptions {
   readonly releaseVersion?: number;
 }
 
+export interface RemoveOptions {
+  /** Keep nothing for services that run from it. Ends the retention of what was removed before, too. */
+  readonly now?: boolean;
+}
+
 /** A `.dcos` file that is made while it is read. */
 export interface PackageBundle {
   readonly name: string;
@@ -60,12 +65,13 @@ export interface Catalog {
   publish(root: Digest, options?: AddOptions): Promise<AddedPackage>;
 
   /**
-   * Takes a package out of the snapshot at once; its content stays for running services.
+   * Takes a package out of the snapshot at once; its content stays for running services, for as long
+   * as removed packages are retained.
    *
    * @throws {PackageNotFound}
    * @throws {VersionNotFound}
    */
-  remove(name: string, version: string): Promise<PublishedPackage>;
+  remove(name: string, version: string, options?: RemoveOptions): Promise<PublishedPackage>;
 
   /**
    * Finds an asset by its place, `<64 hex>/<file name>`, when a package that is here, or was

@@ -17,16 +17,18 @@ import { layout } from "../registry/layout.ts";
 import type { Registry } from "../registry/registry.ts";
 import { ManifestBlobUnknown } from "../registry/registry-errors.ts";
 import { StoreUnavailable } from "../storage/store-error.ts";
-import type { AddedPackage, AddOptions, Catalog, PackageBundle } from "./catalog.ts";
+import type { AddedPackage, AddOptions, Catalog, PackageBundle, RemoveOptions } from "./catalog.ts";
 import {
   type CatalogEntry,
   type CatalogValue,
   committed,
   emptyCatalog,
   findCommitted,
+  findRetired,
   retired,
   withEntry,
   withoutEntry,
+  withoutVersion,
 } from "./catalog-document.ts";
 import {
   PackageConflict,
@@ -134,10 +136,16 @@ export class PackageCatalog implements Catalog {
     }
   }
 
-  async remove(name: string, version: string): Promise<PublishedPackage> {
+  async remove(
+    name: string,
+    version: string,
+    { now = false }: RemoveOptions = {},
+  ): Promise<PublishedPackage> {
     let removed: CatalogEntry | undefined;
     const { entries } = await this.#update((catalog) => {
       removed = findCommitted(catalog, name, version);
+      if (now) removed ??= findRetired(catalog, name, version);
+      if (removed && now) return withoutVersion(catalog, removed);
       return removed && retired(catalog, removed.id, this.#now().toISOString());
     });
     if (removed) return this.#published(removed);

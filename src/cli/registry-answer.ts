@@ -101,6 +101,26 @@ export function packagesOf(answer: Answer): Answered<readonly ListedPackage[]> {
   return { document, value: packages.filter((entry) => entry !== undefined) };
 }
 
+/** What is known of the bytes of a package that was removed for good. */
+export interface Removed {
+  readonly packages: readonly ListedPackage[];
+  /** Absent where the registry does not say. */
+  readonly reclaim?: {
+    readonly collected: boolean;
+    readonly reason: string | undefined;
+    readonly freedBy: string | undefined;
+  };
+}
+
+export function removedOf(answer: Answer): Answered<Removed> {
+  const { document, value: packages } = packagesOf(answer);
+  const { reclaim } = fieldsOf(document);
+  if (!isFields(reclaim)) return { document, value: { packages } };
+  const { collected, reason, freedBy } = reclaim;
+  const told = { reason: textOf(reason), freedBy: textOf(freedBy) };
+  return { document, value: { packages, reclaim: { collected: collected === true, ...told } } };
+}
+
 export function describedPackageOf(answer: Answer): Answered<DescribedPackage> {
   const document = documentOf(answer);
   const listed = listedPackage(document);

@@ -20,7 +20,10 @@ import {
   type HealthCheckResult,
   healthOf,
   type ListedPackage,
+  type PackageName,
   packagesOf,
+  type Removed,
+  removedOf,
   type ScrubStatus,
   scrubStatusOf,
 } from "./registry-answer.ts";
@@ -131,13 +134,13 @@ export class RegistryClient {
     return packagesOf(await this.#ask("package/list", {}, signal));
   }
 
+  /** @param now keep nothing of it for running services */
   async remove(
-    name: string,
-    version: string,
+    { name, version, now }: PackageName & { readonly now: boolean },
     signal: AbortSignal,
-  ): Promise<Answered<readonly ListedPackage[]>> {
-    const question = { packageName: name, packageVersion: version };
-    return packagesOf(await this.#ask("package/remove", question, signal));
+  ): Promise<Answered<Removed>> {
+    const question = { packageName: name, packageVersion: version, ...(now && { now }) };
+    return removedOf(await this.#ask("package/remove", question, signal));
   }
 
   /** Has the registry collect garbage now. @returns when a whole cycle is over */

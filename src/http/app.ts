@@ -53,7 +53,9 @@ export function createApp(parts: AppParts): Express {
   app.use(repoRoutes(index));
   app.use(resourceRoutes({ catalog, openBlob }));
   app.use(bundleRoutes(catalog));
-  app.use(packageRoutes({ catalog, locations, guard, bundleLimit, ...(room && { room }) }));
+  app.use(
+    packageRoutes({ catalog, locations, guard, bundleLimit, collection, ...(room && { room }) }),
+  );
   app.use(gcRoutes(collection, guard));
   if (parts.scrubbing) app.use(scrubRoutes(parts.scrubbing, guard));
   app.use(() => {

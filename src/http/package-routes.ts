@@ -14,10 +14,11 @@ import { repositoryEntry, type ServedLocations } from "../catalog/repository-ent
 import { assetUrl, imageReference } from "../catalog/served-names.ts";
 import { parseDigest } from "../oci/digest.ts";
 import { essence } from "../oci/media-type.ts";
+import type { GarbageCollection } from "../registry/collector/garbage-collection.ts";
 import type { Room } from "../storage/room.ts";
 import { announcedLength } from "./answer.ts";
 import { describeError, resultMediaType, sendResult } from "./cosmos-envelope.ts";
-import { isJson, optionalText, readJson, requiredText } from "./json-body.ts";
+import { isJson, optionalFlag, optionalText, readJson, requiredText } from "./json-body.ts";
 import { limitedBody } from "./read-limited.ts";
 import { MethodNotAllowed, RequestInvalid } from "./request-error.ts";
 import { WaitingAnswer } from "./waiting-answer.ts";
@@ -29,6 +30,8 @@ export interface PackageRoutesOptions {
   readonly guard: WriteGuard;
   /** Asked before a byte of a package is read; without it there is always room. */
   readonly room?: Room;
+  /** Asked to free what is removed for good; without it nobody is. */
+  readonly collection?: GarbageCollection;
   /** Bytes of the largest bundle that is taken; 0 for any. */
   readonly bundleLimit: number;
   /** How long an addition may be silent before the answer begins; 25 s by default. */
@@ -38,12 +41,12 @@ export interface PackageRoutesOptions {
 const bundleTypes: ReadonlySet<string> = new Set(["application/octet-stream", "application/x-tar"]);
 
 export function packageRoutes(options: PackageRoutesOptions): Router {
-  const { catalog, locations, guard } = options;
+  const { catalog, locations } = options;
   const router = Router({ caseSensitive: true });
   router.post("/package/add", addPackage(options));
   router.post("/package/describe", describePackage(catalog, locations));
   router.post("/package/list", listPackages(catalog));
-  router.post("/package/remove", removePackage(catalog, guard));
+  router.post("/package/remove", removePackage(options));
   router.all(
     ["add", "describe", "list", "remove"].map((name) => `/package/${name}`),
     () => {
@@ -161,15 +164,28 @@ function listPackages(catalog: Catalog): RequestHandler {
   };
 }
 
-function removePackage(catalog: Catalog, guard: WriteGuard): RequestHandler {
+function removePackage({ catalog, guard, collection }: PackageRoutesOptions): RequestHandler {
   return async (request, response) => {
     await guard(request, {});
     const fields = await readJson(request);
     const packageName = requiredText(fields, "packageName");
-    const removed = await catalog.remove(packageName, requiredText(fields, "packageVersion"));
+    const packageVersion = requiredText(fields, "packageVersion");
+    const now = optionalFlag(fields, "now") ?? false;
+    const removed = await catalog.remove(packageName, packageVersion, { now });
     const { name, version } = removed.record.definition;
-    await sendResult(request, response, "remove-response", { packages: [{ name, version }] });
+    const reclaim = now && collection && (await reclaimSoon(collection));
+    const result = { packages: [{ name, version }], ...(reclaim && { reclaim }) };
+    await sendResult(request, response, "remove-response", result);
   };
+}
+
+/** @returns by when the bytes are free; never sooner, for those who were told they are here */
+async function reclaimSoon(collection: GarbageCollection): Promise<object> {
+  collection.request();
+  const { state, reason, delayMs } = await collection.status();
+  if (state === "off") return { collected: false, reason };
+  if (delayMs === undefined) return { collected: true };
+  return { collected: true, freedBy: new Date(Date.now() + delayMs).toISOString() };
 }
 
 function summaryOf({ record, releaseVersion }: PublishedPackage) {

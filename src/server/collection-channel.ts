@@ -14,7 +14,7 @@ import { StoreUnavailable } from "../storage/store-error.ts";
 
 interface Question {
   readonly gcQuestion: number;
-  readonly ask: "status" | "run";
+  readonly ask: "status" | "run" | "request";
   readonly dryRun: boolean;
 }
 
@@ -32,6 +32,7 @@ export function answerWorker(worker: Worker, collection: GarbageCollection): voi
     const reply = (answer: Omit<Answer, "gcAnswer">): void => {
       if (worker.isConnected()) worker.send({ gcAnswer: gcQuestion, ...answer });
     };
+    if (ask === "request") return collection.request();
     const asked = ask === "run" ? collection.run({ dryRun }) : collection.status();
     asked.then(
       (value) => reply({ value }),
@@ -59,6 +60,10 @@ export class ParentCollection implements GarbageCollection {
 
   async run({ dryRun = false }: { dryRun?: boolean } = {}): Promise<CycleReport> {
     return (await this.#ask("run", dryRun)) as CycleReport;
+  }
+
+  request(): void {
+    process.send?.({ gcQuestion: 0, ask: "request", dryRun: false } satisfies Question);
   }
 
   async #ask(ask: Question["ask"], dryRun: boolean): Promise<unknown> {

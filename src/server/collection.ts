@@ -110,7 +110,17 @@ function createLoop(
     onFailure: (error) => log.warn({ err: error }, "not collected, left for later"),
   });
   const onCycle = (cycle: EndedCycle): void => logCycle(log, cycle);
-  return new CollectorLoop(collector, { pauseMs: pauseOf(config), onCycle });
+  const pauseMs = pauseOf(config);
+  const delayMs = delayOf(agesOf(config), pauseMs);
+  return new CollectorLoop(collector, { pauseMs, onCycle, delayMs });
+}
+
+/**
+ * One cycle lets go of what held content, the next sees it unreferenced, one behind the settling
+ * condemns it, and one behind the grace frees it.
+ */
+function delayOf({ settleMs, graceMs }: CollectorAges, pauseMs: number): number {
+  return settleMs + graceMs + 4 * pauseMs;
 }
 
 function pauseOf({ gc }: Config): number {

@@ -70,6 +70,24 @@ describeRegistry("packages beside the collector", (tested) => {
     assert.ok(await here(again));
   });
 
+  it("go with the next cycles when they are removed for good, also after a removal", async () => {
+    today = new Date(0);
+    for (const first of [false, true]) {
+      const gc = gcOf();
+      const added = await catalog().ingest((await bundle()).stream(), signal);
+      await gc.cycles();
+      if (first) await catalog().remove("hello", "1.0");
+      const { record } = await catalog().remove("hello", "1.0", { now: true });
+      assert.equal(record.root, added.record.root);
+      const again = catalog().remove("hello", "1.0", { now: true });
+      await assert.rejects(again, { code: "PackageNotFound" });
+      await gc.cycle();
+      assert.ok(await here(added)); // whoever was told that it is here keeps the grace
+      await gc.cycles();
+      assert.equal(await here(added), false);
+    }
+  });
+
   it("k1: are refused when their content went before their entry was there", async () => {
     const entering = tested().here.store.hold("save", /^catalog$/);
     const adding = catalog().ingest((await bundle()).stream(), signal);

@@ -8,6 +8,7 @@ import type {
   AddOptions,
   Catalog,
   PackageBundle,
+  RemoveOptions,
 } from "../../src/catalog/catalog.ts";
 import {
   PackageConflict,
@@ -28,6 +29,7 @@ export class MemoryCatalog implements Catalog {
   reads = 0;
   /** Blobs by digest: the content of files, and of images by their reference. */
   readonly blobs = new Map<Digest, Buffer>();
+  readonly removedForGood: Digest[] = [];
   readonly #pushed = new Map<Digest, PublishedPackage>();
   readonly #bundles = new Map<Digest, Buffer>();
   readonly #assets = new Map<string, PackageAsset>();
@@ -103,7 +105,11 @@ export class MemoryCatalog implements Catalog {
     return { ...added, created: true };
   }
 
-  async remove(name: string, version: string): Promise<PublishedPackage> {
+  async remove(
+    name: string,
+    version: string,
+    { now = false }: RemoveOptions = {},
+  ): Promise<PublishedPackage> {
     const present = this.#find(name, version);
     if (!present) {
       const known = this.#packages.some(({ record }) => record.definition.name === name);
@@ -111,6 +117,7 @@ export class MemoryCatalog implements Catalog {
     }
     this.#packages = this.#packages.filter((one) => one !== present);
     this.#generation += 1;
+    if (now) this.removedForGood.push(present.record.root);
     return present;
   }
 

@@ -166,6 +166,18 @@ describe("remove", () => {
     assert.equal((await run([...hello, "--yes", "--json"], { input })).code, 0);
   });
 
+  it("says by when the bytes of what is removed for good are free", async () => {
+    await addHello();
+    const input = { stream: Readable.from(["hello\n"]), interactive: true };
+    const { code, stdout, stderr } = await run([...hello, "--now"], { input });
+    assert.equal(code, 0);
+    assert.equal(
+      stdout,
+      "Removed hello 1.0\nWhat nothing else uses of its content is freed by 2026-01-02T00:00:00.000Z.\n",
+    );
+    assert.match(stderr, /^Services that run from it will not find its images and files again\.$/m);
+  });
+
   it("changes nothing with --dry-run", async () => {
     await addHello();
     const { code, stdout } = await run([...hello, "--dry-run"]);

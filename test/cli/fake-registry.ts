@@ -162,11 +162,14 @@ export class FakeRegistry {
     };
   }
 
-  #remove(request: IncomingMessage, question: Record<string, string>): unknown {
+  #remove(request: IncomingMessage, question: Record<string, unknown>): unknown {
     this.#authorize(request);
-    const found = this.#find(question["packageName"] ?? "", question["packageVersion"]);
+    const [name, version] = [question["packageName"], question["packageVersion"]].map(String);
+    const found = this.#find(name ?? "", version);
     this.#packages.splice(this.#packages.indexOf(found), 1);
-    return { packages: [{ name: found.name, version: found.version }] };
+    const reclaim = { collected: true, freedBy: "2026-01-02T00:00:00.000Z" };
+    const packages = [{ name: found.name, version: found.version }];
+    return { packages, ...(question["now"] === true && { reclaim }) };
   }
 
   #find(name: string, version: string | undefined): StoredPackage {

@@ -10,6 +10,10 @@ import { TooManyLogins, Unauthorized } from "../../src/identity/identity-error.t
 import type { Principal } from "../../src/identity/principal.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { BundleInvalid } from "../../src/packages/bundle-error.ts";
+import {
+  type GarbageCollection,
+  NoCollection,
+} from "../../src/registry/collector/garbage-collection.ts";
 import { ObjectDamaged, StoreFull, StoreUnavailable } from "../../src/storage/store-error.ts";
 import { MemoryCatalog } from "../catalog/memory-catalog.ts";
 import type { PackageParts } from "../catalog/published-package.ts";
@@ -211,6 +215,47 @@ describe("/package", () => {
     const answer = await post("remove", { packageName: "hello", packageVersion: "1.0" });
     assert.deepEqual(answer.json(), { packages: [{ name: "hello", version: "1.0" }] });
     assert.equal((await catalog.snapshot()).packages.length, 1);
+  });
+
+  describe("removing for good", () => {
+    const remove = async (collection: GarbageCollection): Promise<Received> => {
+      const routed = await startRouters(
+        packageRoutes({ catalog, locations, guard, bundleLimit: 0, collection }),
+      );
+      open.push(routed);
+      await catalog.add({});
+      return routed.ask({
+        method: "POST",
+        path: "/package/remove",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ packageName: "hello", packageVersion: "1.0", now: true }),
+      });
+    };
+    const packages = [{ name: "hello", version: "1.0" }];
+
+    it("asks for a collection and says by when its bytes are free", async () => {
+      let asked = 0;
+      const before = Date.now();
+      const answer = await remove({
+        status: async () => ({ state: "waiting", cycles: 0, delayMs: 86_400_000 }),
+        run: () => assert.fail("nobody waits for a cycle"),
+        request: () => {
+          asked += 1;
+        },
+      });
+      const { reclaim, ...rest } = answer.json() as { reclaim: { freedBy: string } };
+      assert.deepEqual(rest, { packages });
+      assert.equal(asked, 1);
+      const days = (Date.parse(reclaim.freedBy) - before) / 86_400_000;
+      assert.ok(days >= 1 && days < 1.01, reclaim.freedBy);
+      assert.equal(catalog.removedForGood.length, 1);
+    });
+
+    it("says so where nothing is collected", async () => {
+      const answer = await remove(new NoCollection("the configuration says so"));
+      const reclaim = { collected: false, reason: "the configuration says so" };
+      assert.deepEqual(answer.json(), { packages, reclaim });
+    });
   });
 
   it("refuses other content under the same version, naming what is here", async () => {

@@ -12,24 +12,30 @@ export interface CollectorLoopOptions {
   /** From the end of a cycle to the beginning of the next. */
   readonly pauseMs: number;
   readonly onCycle?: (cycle: EndedCycle) => void;
+  /** Told by the status; see there. */
+  readonly delayMs?: number;
   readonly now?: () => Date;
 }
 
 export class CollectorLoop implements GarbageCollection {
   readonly #collector: Collector;
-  readonly #options: Required<CollectorLoopOptions>;
+  readonly #options: Required<Omit<CollectorLoopOptions, "delayMs">>;
+  readonly #delayMs: number | undefined;
   readonly #stop = new AbortController();
   #tail: Promise<unknown> = Promise.resolve();
   #running: Promise<void> = Promise.resolve();
   #current: CycleReport | undefined;
   #last: EndedCycle | undefined;
   #cycles = 0;
+  /** Whether a cycle that somebody asked for has yet to begin. */
+  #requested = false;
 
   constructor(
     collector: Collector,
-    { pauseMs, onCycle = ignore, now = () => new Date() }: CollectorLoopOptions,
+    { pauseMs, onCycle = ignore, now = () => new Date(), delayMs }: CollectorLoopOptions,
   ) {
     this.#collector = collector;
+    this.#delayMs = delayMs;
     this.#options = { pauseMs, onCycle, now };
   }
 
@@ -48,6 +54,7 @@ export class CollectorLoop implements GarbageCollection {
   async status(): Promise<CollectorStatus> {
     return {
       state: this.#current ? "running" : "waiting",
+      ...(this.#delayMs !== undefined && { delayMs: this.#delayMs }),
       cycles: this.#cycles,
       ...(this.#current && { current: { ...this.#current } }),
       ...(this.#last && { last: this.#last }),
@@ -58,6 +65,16 @@ export class CollectorLoop implements GarbageCollection {
     const cycle = this.#tail.then(() => this.#cycle(dryRun));
     this.#tail = cycle.catch(ignore);
     return cycle;
+  }
+
+  /** However many ask while one is waiting, one is enough. */
+  request(): void {
+    if (this.#requested || this.#stop.signal.aborted) return;
+    this.#requested = true;
+    this.#tail = this.#tail.then(() => {
+      this.#requested = false;
+      return this.#cycle(false).catch(ignore); // it was told to onCycle
+    });
   }
 
   async #runForEver(): Promise<void> {

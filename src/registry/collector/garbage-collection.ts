@@ -15,6 +15,11 @@ export interface CollectorStatus {
   readonly state: "off" | "waiting" | "running";
   /** Why it is off. */
   readonly reason?: string;
+  /**
+   * Milliseconds from when something is deleted to when its bytes are free, at the latest: while
+   * cycles come to their end, and the server is not started anew.
+   */
+  readonly delayMs?: number;
   /** That came to their end since the server started. */
   readonly cycles: number;
   /** What the cycle that runs has found and done so far. */
@@ -32,6 +37,9 @@ export interface GarbageCollection {
    * @throws {CollectionOff}
    */
   run(options?: { dryRun?: boolean }): Promise<CycleReport>;
+
+  /** Asks for a cycle behind the one that may be running, and waits for nothing. */
+  request(): void;
 }
 
 /** There is no collector on this registry. */
@@ -59,6 +67,10 @@ export class NoCollection implements GarbageCollection {
 
   async run(): Promise<CycleReport> {
     throw new CollectionOff(this.#reason);
+  }
+
+  request(): void {
+    // The status says why nothing comes of it.
   }
 }
 
