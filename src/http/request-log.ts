@@ -17,7 +17,7 @@ export function logRequests(
 ): RequestListener {
   return (request, response) => {
     const started = performance.now();
-    response.once("close", () => {
+    response.on("close", () => {
       const milliseconds = performance.now() - started;
       observe(request.method ?? "", response.statusCode, milliseconds / 1000);
       write(log, request, response, milliseconds);

@@ -11,13 +11,17 @@ import { namesEntityTag } from "./entity-tag.ts";
 import { ConditionFailed, RangeNotSatisfiable } from "./request-error.ts";
 import { ClientGone, ResponseWriter } from "./response-writer.ts";
 
-export interface Content {
+/** What an answer says of content, whatever part of it is sent. */
+export interface Described {
   /** Bytes. */
   readonly size: number;
   /** Strong, with its quotes: `"sha256:…"`. */
   readonly etag: string;
   /** `Content-Type` and whatever else belongs to this content; never its length or ranges. */
   readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface Content extends Described {
   /**
    * Opens the bytes of `range`, or all of them. Called once per range and never for HEAD.
    *
@@ -93,11 +97,11 @@ function sendNotModified(response: ServerResponse, { headers, etag }: Content): 
 }
 
 function answerOf(content: Content, ranges: readonly ByteRange[] | undefined): Answer {
-  const { size, etag } = content;
-  const headers = { ...content.headers, ETag: etag, "Accept-Ranges": "bytes" };
+  const { size } = content;
   if (ranges === undefined) {
-    return { status: 200, headers: { ...headers, "Content-Length": size }, parts: [{ size }] };
+    return { status: 200, headers: wholeHeaders(content), parts: [{ size }] };
   }
+  const headers = commonHeaders(content);
   const [range, ...more] = ranges;
   if (range === undefined || more.length > 0) return multipart(content, headers, ranges);
   const length = lengthOf(range);
@@ -110,6 +114,15 @@ function answerOf(content: Content, ranges: readonly ByteRange[] | undefined): A
     },
     parts: [{ range, size: length }],
   };
+}
+
+/** Of an answer with all bytes. */
+export function wholeHeaders(content: Described): Readonly<Record<string, string | number>> {
+  return { ...commonHeaders(content), "Content-Length": content.size };
+}
+
+function commonHeaders({ headers, etag }: Described): Readonly<Record<string, string>> {
+  return { ...headers, ETag: etag, "Accept-Ranges": "bytes" };
 }
 
 function multipart(

@@ -16,7 +16,7 @@ import {
   type NewState,
 } from "../storage/document.ts";
 import type { CachePolicy } from "../storage/document-cache.ts";
-import type { RecentDocuments } from "../storage/recent-documents.ts";
+import type { RecentDocuments, Recollection } from "../storage/recent-documents.ts";
 import { layout } from "./layout.ts";
 
 /** Blobs up to this size live inside their record: one durable write, one read. */
@@ -82,6 +82,13 @@ export class BlobRecords {
       if (!(error instanceof DocumentDamaged)) throw error;
       return this.read(digest);
     }
+  }
+
+  /** The same without waiting; undefined when the store has to be asked, or the blob is not here. */
+  recall(digest: Digest): Recollection<Document<PresentRecord>> | undefined {
+    const ground = this.#recent.recall(layout.record(digest), policy);
+    const record = ground?.document;
+    return ground && isPresent(record) ? { value: record, grounds: [ground] } : undefined;
   }
 
   /** A record that was found has named data that is not there any more. */

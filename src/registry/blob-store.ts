@@ -10,7 +10,7 @@ import { BlobUnknown } from "../oci/registry-error.ts";
 import { BoundedMap } from "../storage/bounded-map.ts";
 import { DocumentChanged, type Documents } from "../storage/document.ts";
 import type { ByteRange, ObjectStore } from "../storage/object-store.ts";
-import type { RecentDocuments } from "../storage/recent-documents.ts";
+import type { RecentDocuments, Recollection } from "../storage/recent-documents.ts";
 import { ObjectDamaged, ObjectNotFound, StoreUnavailable } from "../storage/store-error.ts";
 import { Blob, collect, watched } from "./blob.ts";
 import {
@@ -100,6 +100,14 @@ export class BlobStore {
       again.catch(onFailure);
       return watched(await again, onFailure);
     }
+  }
+
+  /** All bytes of a small blob, when they are in memory. */
+  recall(digest: Digest): Recollection<Buffer> | undefined {
+    const record = this.#records.recall(digest);
+    const known =
+      record && (Blob.of(digest, record.value, this.#store).inline ?? this.#contents.get(digest));
+    return record && known && { value: known, grounds: record.grounds };
   }
 
   /** Reads a small blob whole. @throws {BlobUnknown} @throws {ObjectDamaged} beyond the limit */

@@ -9,7 +9,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
 import type { Documents } from "../storage/document.ts";
 import type { CachePolicy } from "../storage/document-cache.ts";
-import type { RecentDocuments } from "../storage/recent-documents.ts";
+import type { RecentDocuments, Recollection } from "../storage/recent-documents.ts";
 import { layout } from "./layout.ts";
 import { TooManyHidden } from "./registry-errors.ts";
 
@@ -45,6 +45,13 @@ export class HiddenBlobs {
   async has(repository: RepositoryName, digest: Digest): Promise<boolean> {
     const hidden = await this.#recent.read(layout.hidden(repository), policy);
     return hidden?.value.digests.includes(digest) ?? false;
+  }
+
+  /** The same without waiting: that it is not hidden. Undefined when the store has to be asked. */
+  recallShown(repository: RepositoryName, digest: Digest): Recollection<true> | undefined {
+    const ground = this.#recent.recall(layout.hidden(repository), policy);
+    if (!ground || ground.document?.value.digests.includes(digest)) return undefined;
+    return { value: true, grounds: [ground] };
   }
 
   /** @throws {TooManyHidden} */

@@ -12,7 +12,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
 import { type Document, DocumentChanged, type Documents } from "../storage/document.ts";
 import type { CachePolicy } from "../storage/document-cache.ts";
-import type { RecentDocuments } from "../storage/recent-documents.ts";
+import type { RecentDocuments, Recollection } from "../storage/recent-documents.ts";
 import { layout } from "./layout.ts";
 import { PackageContentProtected } from "./registry-errors.ts";
 
@@ -79,6 +79,13 @@ export class ManifestLinks {
   /** The same for those who only read: what this server knows, or what was so a moment ago. */
   async find(repository: RepositoryName, digest: Digest): Promise<CommittedLink | undefined> {
     return committedIn(await this.#recent.read(layout.link(repository, digest), policy));
+  }
+
+  /** The same without waiting; undefined when the store has to be asked. */
+  recall(repository: RepositoryName, digest: Digest): Recollection<CommittedLink> | undefined {
+    const ground = this.#recent.recall(layout.link(repository, digest), policy);
+    const link = committedIn(ground?.document);
+    return ground && link && { value: link, grounds: [ground] };
   }
 
   /** @throws {DocumentChanged} */

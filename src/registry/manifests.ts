@@ -9,6 +9,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
 import { ManifestInvalid, ManifestUnknown } from "../oci/registry-error.ts";
+import type { Recollection } from "../storage/recent-documents.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { type Closure, closureOf } from "./closure.ts";
 import { type Condition, checkTag, writeTagIf } from "./conditional-tag.ts";
@@ -129,6 +130,21 @@ export class Manifests {
     const link = digest && (await links.find(repository, digest));
     if (digest && link) return { digest, link };
     throw unknownAt(repository, reference);
+  }
+
+  /** `find` and `bytes` together without waiting; undefined when the store has to be asked. */
+  recall(
+    repository: RepositoryName,
+    reference: Reference,
+  ): Recollection<FoundManifest & { readonly bytes: Buffer }> | undefined {
+    const { tags, links, blobs } = this.#parts;
+    const tag = "tag" in reference ? tags.recall(repository, reference.tag) : undefined;
+    const digest = "tag" in reference ? tag?.value : reference.digest;
+    const link = digest && links.recall(repository, digest);
+    const content = digest && blobs.recall(digest);
+    if (!digest || !link || !content) return undefined;
+    const grounds = [...(tag?.grounds ?? []), ...link.grounds, ...content.grounds];
+    return { value: { digest, link: link.value, bytes: content.value }, grounds };
   }
 
   /** What is so now: a tag of a moment ago may lead to what is gone since. @throws {ManifestUnknown} */

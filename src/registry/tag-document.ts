@@ -9,7 +9,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
 import { type Document, DocumentChanged, type Documents } from "../storage/document.ts";
 import type { CachePolicy } from "../storage/document-cache.ts";
-import type { RecentDocuments } from "../storage/recent-documents.ts";
+import type { RecentDocuments, Recollection } from "../storage/recent-documents.ts";
 import { layout } from "./layout.ts";
 
 export interface LiveTag {
@@ -43,6 +43,13 @@ export class TagDocuments {
   /** For readers: what this server knows, or what was so a moment ago. */
   async findLive(repository: RepositoryName, tag: string): Promise<LiveTag | undefined> {
     return liveIn(await this.#recent.read(layout.tag(repository, tag), policy));
+  }
+
+  /** The same without waiting; undefined when the store has to be asked. */
+  recallLive(repository: RepositoryName, tag: string): Recollection<LiveTag> | undefined {
+    const ground = this.#recent.recall(layout.tag(repository, tag), policy);
+    const live = liveIn(ground?.document);
+    return ground && live && { value: live, grounds: [ground] };
   }
 
   /** @returns undefined for a tag that is not there, deleted or not */

@@ -10,7 +10,7 @@ import type { RepositoryName } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { Documents } from "../storage/document.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import type { RecentDocuments } from "../storage/recent-documents.ts";
+import type { RecentDocuments, Recollection } from "../storage/recent-documents.ts";
 import { inParallel } from "./in-parallel.ts";
 import { layout } from "./layout.ts";
 import { PackageContentProtected, TagTaken } from "./registry-errors.ts";
@@ -56,6 +56,12 @@ export class Tags {
   /** For readers: what this server knows, or what was so a moment ago. */
   async find(repository: RepositoryName, tag: string): Promise<Digest | undefined> {
     return (await this.#tags.findLive(repository, tag))?.digest;
+  }
+
+  /** The same without waiting; undefined when the store has to be asked. */
+  recall(repository: RepositoryName, tag: string): Recollection<Digest> | undefined {
+    const found = this.#tags.recallLive(repository, tag);
+    return found && { value: found.value.digest, grounds: found.grounds };
   }
 
   /** What is so now. */

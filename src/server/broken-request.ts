@@ -20,7 +20,11 @@ const refused = new WeakSet<Socket>();
 export function trackAnswer({ socket }: IncomingMessage, response: ServerResponse): void {
   const answers = unfinished.get(socket) ?? new Set();
   unfinished.set(socket, answers.add(response));
-  response.once("close", () => answers.delete(response));
+  response.on("close", forget); // one function for all: it is called for every request
+}
+
+function forget(this: ServerResponse): void {
+  unfinished.get(this.req.socket)?.delete(this);
 }
 
 /** For the server's `clientError`, which comes once for each piece of data behind the first error. */

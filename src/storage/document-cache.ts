@@ -44,6 +44,13 @@ type Load<T> = (known: Found<T>) => Promise<Found<T>>;
 
 const silent = Symbol("the store does not answer");
 
+/** A document in memory, or that there is none: what an answer was made of. */
+export interface Ground<T = unknown> {
+  readonly key: string;
+  readonly policy: CachePolicy<T>;
+  readonly document: Document<T> | undefined;
+}
+
 interface Held<T = unknown> {
   readonly document: Found<T>;
   /** When it began to be read. */
@@ -89,10 +96,12 @@ export class DocumentCache implements DocumentChanges, Memory {
    */
   async read<T>(key: string, policy: CachePolicy<T>, load: Load<T>): Promise<Found<T>> {
     const now = this.#clock();
-    const maxAgeMs = policy.lasting ? this.#lastingAgeMs : this.#maxAgeMs;
+    const fresh = this.#fresh(key, policy, now);
+    if (fresh) return fresh.document;
+
+    const maxAgeMs = this.#ageLimitMs(policy);
     const held =
       now < this.#trustedUntil ? (this.#held.get(key) as Held<T> | undefined) : undefined;
-    if (held && now - held.since < maxAgeMs) return held.document;
 
     const before = this.#flights.get(key) as Flight<T> | undefined;
     const excused = held && (policy.lasting || now - held.since < this.#outageAgeMs);
@@ -102,6 +111,25 @@ export class DocumentCache implements DocumentChanges, Memory {
         ? joined(before, policy, load)
         : this.#fly(key, policy, { since: now, found: load(held?.document) });
     return excused ? this.#unlessAway(answer, held.document) : answer;
+  }
+
+  /** What `read` would answer from memory at this moment; undefined when it would ask the store. */
+  recall<T>(key: string, policy: CachePolicy<T>): Ground<T> | undefined {
+    const held = this.#fresh(key, policy, this.#clock());
+    return held && { key, policy, document: held.document };
+  }
+
+  /**
+   * Whether readers would be given these very documents now, without asking the store. Then what was
+   * made of them may be given again, and else not.
+   */
+  stand(grounds: readonly Ground[]): boolean {
+    const now = this.#clock();
+    for (const { key, policy, document } of grounds) {
+      const held = this.#fresh(key, policy, now);
+      if (held === undefined || held.document !== document) return false;
+    }
+    return true;
   }
 
   /** What is kept turned out to lead nowhere. */
@@ -135,6 +163,16 @@ export class DocumentCache implements DocumentChanges, Memory {
 
   async begin(key: string): Promise<() => void> {
     return this.close(key);
+  }
+
+  #fresh<T>(key: string, policy: CachePolicy<T>, now: number): Held<T> | undefined {
+    if (now >= this.#trustedUntil) return undefined;
+    const held = this.#held.get(key) as Held<T> | undefined;
+    return held && now - held.since < this.#ageLimitMs(policy) ? held : undefined;
+  }
+
+  #ageLimitMs({ lasting }: Pick<CachePolicy<never>, "lasting">): number {
+    return lasting ? this.#lastingAgeMs : this.#maxAgeMs;
   }
 
   /** Reads for everybody who asks meanwhile; what a writer closes meanwhile is not kept. */

@@ -3,7 +3,7 @@ import { type Digest, parseDigest } from "../../oci/digest.ts";
 import { mediaType } from "../../oci/media-type.ts";
 import { BlobUnknown } from "../../oci/registry-error.ts";
 import { PackageContentProtected } from "../../registry/registry-errors.ts";
-import { sendContent } from "../send-content.ts";
+import { type Described, sendContent } from "../send-content.ts";
 import { answer, type Exchange } from "./exchange.ts";
 
 export async function getBlob(exchange: Exchange, digestText: string): Promise<void> {
@@ -15,16 +15,22 @@ export async function getBlob(exchange: Exchange, digestText: string): Promise<v
     ? registry.blobs.require(digest)
     : registry.blobs.open(digest));
   await sendContent(request, response, {
-    size: blob.size,
+    ...describeBlob(digest, blob.size),
+    bytes: blob.inline,
+    open: (range, signal) => registry.blobs.stream(digest, range, signal),
+  });
+}
+
+export function describeBlob(digest: Digest, size: number): Described {
+  return {
+    size,
     etag: `"${digest}"`,
     headers: {
       "Content-Type": mediaType.octetStream,
       "Docker-Content-Digest": digest,
       "Cache-Control": "public, max-age=31536000, immutable",
     },
-    bytes: blob.inline,
-    open: (range, signal) => registry.blobs.stream(digest, range, signal),
-  });
+  };
 }
 
 /** Content is global: deleting a blob hides it in this repository, the collector frees the bytes. */

@@ -19,6 +19,7 @@ import type { Exchange } from "./exchange.ts";
 import { listReferrers, listRepositories, listTags } from "./listings.ts";
 import { deleteManifest, getManifest, putManifest } from "./manifests.ts";
 import { sendOciError } from "./oci-envelope.ts";
+import { RememberedAnswers } from "./remembered-answers.ts";
 import { matchV2, type RepositoryRoute } from "./route.ts";
 import { appendChunk, cancelUpload, finishUpload, startUpload, uploadStatus } from "./uploads.ts";
 
@@ -46,9 +47,11 @@ const largestUrl = 16 * 1024;
 type Operation = (exchange: Exchange) => Promise<void>;
 
 export function createV2Handler(dependencies: V2Dependencies): Handler {
+  const remembered = new RememberedAnswers(dependencies.registry);
   return async (request, response) => {
-    response.setHeader("Docker-Distribution-Api-Version", "registry/2.0");
     try {
+      if (remembered.answer(request, response)) return;
+      response.setHeader("Docker-Distribution-Api-Version", "registry/2.0");
       await dispatch(dependencies, request, response);
     } catch (error) {
       await sendOciError(request, response, error, dependencies.log);

@@ -6,7 +6,7 @@ import { DigestMismatch, ManifestUnknown, RegistryError } from "../../oci/regist
 import type { FoundManifest, Reference } from "../../registry/manifests.ts";
 import { negotiate } from "../../registry/negotiation.ts";
 import { readLimited } from "../read-limited.ts";
-import { sendContent } from "../send-content.ts";
+import { type Described, sendContent } from "../send-content.ts";
 import { acceptsOf } from "./accept.ts";
 import { answer, type Exchange } from "./exchange.ts";
 import { conditionOf } from "./preconditions.ts";
@@ -16,7 +16,7 @@ import { warningsAbout } from "./warning.ts";
 const maximumTags = 100;
 
 /** What a client that does not read may leave in the memory of its connection. */
-const atOnceBytes = 64 * 1024;
+export const atOnceBytes = 64 * 1024;
 
 class TooManyTags extends RegistryError {
   readonly code = "TOO_MANY_TAGS";
@@ -27,24 +27,27 @@ class TooManyTags extends RegistryError {
 
 export async function getManifest(exchange: Exchange, reference: string): Promise<void> {
   const { registry, request, response } = exchange;
-  const { digest, link } = await wanted(exchange, parseReference(reference));
+  const found = await wanted(exchange, parseReference(reference));
+  const { digest } = found;
   const bytes = request.method === "GET" ? await registry.manifests.bytes(digest) : undefined;
   // Whoever asks first and is told that it is here does not push it.
   if (bytes === undefined) await registry.blobs.open(digest);
   await sendContent(request, response, {
-    size: link.size,
-    etag: `"${digest}"`,
-    headers: {
-      "Content-Type": link.mediaType,
-      "Docker-Content-Digest": digest,
-      Vary: "Accept",
-    },
+    ...describeManifest(found),
     bytes: bytes && bytes.byteLength <= atOnceBytes ? bytes : undefined,
     open: async (range) => {
       const whole = bytes ?? (await registry.manifests.bytes(digest));
       return once(range ? whole.subarray(range.start, range.end + 1) : whole);
     },
   });
+}
+
+export function describeManifest({ digest, link }: FoundManifest): Described {
+  return {
+    size: link.size,
+    etag: `"${digest}"`,
+    headers: { "Content-Type": link.mediaType, "Docker-Content-Digest": digest, Vary: "Accept" },
+  };
 }
 
 /** What leads nowhere is looked up once more, not from memory: nobody is refused because of the past. */
