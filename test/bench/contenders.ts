@@ -43,7 +43,9 @@ export async function startContenders(
   scratch: string,
   options: ContenderOptions,
 ): Promise<Contenders> {
-  const ours = await startOurs(scratch, options);
+  const directory = path.join(scratch, "ours");
+  await mkdir(directory);
+  const ours = await startOurs(directory, options);
   const theirs = await startTheirs(scratch, ours.ca, options.bucket).catch(async (cause) => {
     await ours.stop();
     throw cause;
@@ -59,12 +61,11 @@ export function peakMiB({ pid }: Contender): number {
   return peakMemory(pid) / 1024 / 1024;
 }
 
-async function startOurs(
-  scratch: string,
+/** @param directory exists; what is stored in it is served */
+export async function startOurs(
+  directory: string,
   { workers, bucket, flags = [] }: ContenderOptions,
 ): Promise<Contender> {
-  const directory = path.join(scratch, "ours");
-  await mkdir(directory);
   const { place, name = "", endpoint } = bucket ?? {};
   const where = { bucket: name, path: "ours", directory, ...(endpoint && { endpoint }) };
   const stored = place ? await bucketFlags({ place, ...where }) : [];

@@ -34,6 +34,16 @@ export async function curlGet(
   return { units: (clients * each * size) / mebibyte, seconds };
 }
 
+/** @returns the body of an answer that must be good */
+export function curlText(
+  { url, ca }: Pick<Contender, "url" | "ca">,
+  target: string,
+  headers: readonly string[] = [],
+): Promise<string> {
+  const said = headers.flatMap((header) => ["-H", header]);
+  return output("curl", ["-sf", "--cacert", ca, ...said, url + target]);
+}
+
 /** A file that is pushed again and again, with other bytes each time. */
 export class PushedFile {
   readonly file: string;

@@ -11,10 +11,21 @@ import path from "node:path";
 import { lacking } from "../fixtures/requirements.ts";
 import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
 import { besideDistribution } from "./beside-distribution.ts";
+import { onBucket } from "./bucket.ts";
+import { onDisk } from "./disk.ts";
 import { listingPages } from "./listing-pages.ts";
 import { type Effort, missed, type Part, type Row, rounded } from "./part.ts";
+import { repositoryIndex } from "./repository-index.ts";
+import { steadiness } from "./steadiness.ts";
 
-const parts: readonly Part[] = [besideDistribution, listingPages];
+const parts: readonly Part[] = [
+  besideDistribution,
+  onBucket,
+  repositoryIndex,
+  onDisk,
+  steadiness,
+  listingPages,
+];
 
 const short = process.env["BENCH_SHORT"] === "1";
 const effort: Effort = {

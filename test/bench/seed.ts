@@ -14,6 +14,7 @@ export interface Seeded {
   /** Path of a blob of 16 KiB. */
   readonly small: string;
   readonly large: string;
+  readonly largeSize: number;
 }
 
 export async function seed({ ours, theirs }: Contenders, file: PushedFile): Promise<Seeded> {
@@ -22,15 +23,22 @@ export async function seed({ ours, theirs }: Contenders, file: PushedFile): Prom
     await pushImage(contender, layer);
     await curlPush(contender, [file], "put");
   }
+  return seededPaths(layer, file);
+}
+
+/** @param layer of the small image @param file that was pushed */
+export function seededPaths(layer: Buffer, file: PushedFile): Seeded {
   return {
     manifest: "/v2/bench/image/manifests/1",
     small: `/v2/bench/image/blobs/${digestOf(layer)}`,
     // Where it was pushed to: docker-registry shows a blob there only.
     large: `/v2/bench/large/blobs/${file.digest}`,
+    largeSize: file.size,
   };
 }
 
-async function pushImage({ url, ca }: Contender, layer: Buffer): Promise<void> {
+/** A small image by the tag `1` of `bench/image`. */
+export async function pushImage({ url, ca }: Contender, layer: Buffer): Promise<void> {
   const dispatcher = new Agent({ connect: { ca: await readFile(ca, "utf8") } });
   const config = Buffer.from('{"architecture":"amd64","os":"linux","rootfs":{"type":"layers"}}');
   const part = (mediaType: string, bytes: Buffer) => ({

@@ -22,6 +22,8 @@ export interface Workload {
   readonly cost: { readonly units: number; readonly name: string; readonly perSecond: number };
   /** @throws when anything was not answered as it should */
   readonly load: (to: Contender) => Promise<Done>;
+  /** Once for each of the two, and in no figure: compilers and caches settle. */
+  readonly warmUp?: (to: Contender) => Promise<unknown>;
   /** Before each turn of the two, and in no figure. */
   readonly prepare?: () => Promise<unknown>;
   /** How many times as much this server should do, and at least does under any noise. */
@@ -43,6 +45,7 @@ export async function inTurns(
   { rounds }: Pick<Effort, "rounds">,
 ): Promise<Row> {
   const figures: Record<"this" | "docker-registry", Figure[]> = { this: [], "docker-registry": [] };
+  for (const contender of [ours, theirs]) await workload.warmUp?.(contender);
   for (let round = 0; round < rounds; round += 1) {
     await workload.prepare?.();
     figures.this.push(await turn(ours, workload));

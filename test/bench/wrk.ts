@@ -28,10 +28,24 @@ export async function wrkGet(
   return count(await output("wrk", [...shape, ...said, url + target]));
 }
 
+/** @returns ms in which 99 of 100 answers came */
+export async function wrkLatency(
+  { url }: Pick<Contender, "url">,
+  target: string,
+  { connections, seconds }: WrkOptions,
+): Promise<number> {
+  const shape = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "30s", "--latency"];
+  const text = await output("wrk", [...shape, url + target]);
+  count(text);
+  const [, value = "", unit = ""] = /^\s*99%\s+([\d.]+)(us|ms|s)$/m.exec(text) ?? [];
+  return Number(value) * ({ us: 0.001, ms: 1, s: 1000 }[unit] ?? Number.NaN);
+}
+
 function count(text: string): Done {
   const [, requests = "", seconds = "", unit = ""] =
     /(\d+) requests in ([\d.]+)(m?s|m),/.exec(text) ?? [];
   if (requests === "" || /Non-2xx|Socket errors/.test(text)) throw new Error(`wrk: ${text}`);
+  if (requests === "0") throw new Error(`wrk: nothing was answered in time: ${text}`);
   const scale = { s: 1, ms: 0.001, m: 60 }[unit] ?? Number.NaN;
   return { units: Number(requests), seconds: Number(seconds) * scale };
 }

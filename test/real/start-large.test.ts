@@ -6,42 +6,21 @@
  * costs no more than a start without any blobs.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
-import { layout } from "../../src/registry/layout.ts";
-import { Documents } from "../../src/storage/document.ts";
-import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { CertificateAuthority } from "../fixtures/certificate-authority.ts";
 import { ClusterClient } from "../fixtures/cluster-client.ts";
 import { processTree } from "../fixtures/program.ts";
+import { writeOutBlobs } from "../fixtures/quick-storage.ts";
 import { lacking } from "../fixtures/requirements.ts";
 import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
 import { KillableServer } from "./crash/killable-server.ts";
 
 const blobs = 100_000;
 const attempts = 3;
-
-/** Records as the registry writes them, put in place without its syncs. */
-async function fill(storage: string): Promise<Digest> {
-  const store = new MemoryStore();
-  const documents = new Documents(store);
-  let digest = digestOf(Buffer.alloc(0));
-  for (let number = 0; number < blobs; number += 1) {
-    const content = Buffer.from(`blob ${number}`);
-    digest = digestOf(content);
-    const key = layout.record(digest);
-    const value = { state: "live", size: content.byteLength } as const;
-    await documents.create(key, { value, content });
-    const file = path.join(storage, "store", key);
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, (await store.load(key))?.bytes ?? "");
-    await store.delete(key);
-  }
-  return digest;
-}
 
 describe("a server with 100,000 blobs", { skip: lacking("setsid") }, () => {
   let scratch: string;
@@ -57,7 +36,7 @@ describe("a server with 100,000 blobs", { skip: lacking("setsid") }, () => {
     const [keyFile, certFile] = [path.join(scratch, "key.pem"), path.join(scratch, "cert.pem")];
     await writeFile(keyFile, key);
     await writeFile(certFile, certificate);
-    digest = await fill(path.join(scratch, "full"));
+    digest = await writeOutBlobs(path.join(scratch, "full"), blobs);
     flags = ["--tls-key", keyFile, "--tls-cert", certFile];
   });
   after(() => removeScratch(scratch));
