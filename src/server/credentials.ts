@@ -12,7 +12,6 @@ import {
 import { keepRenewed } from "../tls/keep-renewed.ts";
 import type { CredentialFiles } from "../tls/server-credentials.ts";
 import { type CertificateState, SignedCertificate } from "../tls/signed-certificate.ts";
-import { openAuthority, openCluster } from "./cluster.ts";
 
 export interface CertificateSource {
   readonly files: CredentialFiles;
@@ -54,6 +53,7 @@ async function provideSigned(
   signal: AbortSignal,
   log: Logger,
 ): Promise<CertificateSource> {
+  const { openAuthority, openCluster } = await import("./cluster.ts");
   const authority = openAuthority(await openCluster(cluster, config), cluster.serviceAccount);
   const certificate = new SignedCertificate({
     directory: path.join(config.storage, "tls"),

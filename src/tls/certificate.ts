@@ -13,7 +13,7 @@ import forge from "node-forge";
 const backdatedMs = 5 * 60_000;
 const dayMs = 24 * 60 * 60_000;
 const authorityDays = 3650;
-export const serverDays = 365;
+const serverDays = 365;
 
 /** Both in PEM; the key as PKCS#8. */
 export interface Authority {

@@ -9,17 +9,11 @@
  * Any number of processes may start at once: keys and authority are made with create-if-absent, so
  * all agree on the first, and every server certificate fits the one key, so the last one wins.
  */
-import { randomUUID } from "node:crypto";
+import { randomUUID, type X509Certificate } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { createOnce, readIfPresent, replace } from "./atomic-file.ts";
-import {
-  type Authority,
-  createAuthority,
-  createKey,
-  issueServerCertificate,
-  serverDays,
-} from "./certificate.ts";
+import type { Authority } from "./certificate.ts";
 import { CertificateInvalid } from "./certificate-error.ts";
 import { canonicalName, certificateNames } from "./certificate-names.ts";
 import { parseCertificates, parsePrivateKey } from "./pem.ts";
@@ -33,7 +27,7 @@ export interface DevelopmentCertificate {
 
 const dayMs = 24 * 60 * 60_000;
 /** A server certificate is replaced when less than this part of its life is left. */
-const renewalMs = (serverDays / 3) * dayMs;
+const renewalPart = 1 / 3;
 const privateMode = 0o600;
 const publicMode = 0o644;
 
@@ -58,9 +52,15 @@ export async function ensureDevelopmentCertificate(
   const { lasting, covered } = await inspect(files, now);
   if (lasting && wanted.every((name) => covered.has(name))) return files;
 
+  // Loaded where something is to be made: it is large, and most starts find all there.
+  const { createKey, issueServerCertificate } = await import("./certificate.ts");
   await mkdir(directory, { recursive: true });
-  const authority = await ensureAuthority(directory, files.ca, now);
-  const key = (await createOnce(files.key, createKey, privateMode)).toString();
+  // Two new keys are made at the same time: a first start waits for one of them only.
+  const [authority, made] = await Promise.all([
+    ensureAuthority(directory, files.ca, now),
+    createOnce(files.key, createKey, privateMode),
+  ]);
+  const key = made.toString();
   const all = [...new Set([...wanted, ...covered])];
   await replace(files.cert, issueServerCertificate(authority, key, all, now), publicMode);
   return files;
@@ -95,7 +95,7 @@ async function inspect(
     const lasting =
       server.checkPrivateKey(parsePrivateKey(key, await readFile(key))) &&
       Date.parse(authority.validTo) > now &&
-      Date.parse(server.validTo) - now > renewalMs;
+      Date.parse(server.validTo) - now > renewalPart * lifeOf(server);
     return { lasting, covered: certificateNames(server) };
   } catch {
     // Missing or damaged: made anew, or explained, by the steps that follow.
@@ -103,7 +103,12 @@ async function inspect(
   }
 }
 
+function lifeOf({ validFrom, validTo }: X509Certificate): number {
+  return Date.parse(validTo) - Date.parse(validFrom);
+}
+
 async function ensureAuthority(directory: string, file: string, now: number): Promise<Authority> {
+  const { createAuthority, createKey } = await import("./certificate.ts");
   const keyFile = path.join(directory, "ca.key");
   await refuseCertificateWithoutKey(file, keyFile);
   const key = (await createOnce(keyFile, createKey, privateMode)).toString();

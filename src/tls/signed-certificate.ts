@@ -10,7 +10,6 @@
 import { mkdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { replace } from "./atomic-file.ts";
-import { createKey } from "./certificate.ts";
 import { canonicalName } from "./certificate-names.ts";
 import { ensureDevelopmentCertificate, isDevelopmentIssuer } from "./development-certificate.ts";
 import { parseCertificates, parsePrivateKey } from "./pem.ts";
@@ -19,7 +18,6 @@ import {
   loadServerCredentials,
   type ServerCredentials,
 } from "./server-credentials.ts";
-import { createSigningRequest } from "./signing-request.ts";
 
 /** @returns the certificate and, in any order, those above it; PEM */
 export type Sign = (request: string, signal: AbortSignal) => Promise<string>;
@@ -76,6 +74,9 @@ export class SignedCertificate {
    */
   async renew(signal: AbortSignal): Promise<CertificateState> {
     const { directory, names, sign } = this.#options;
+    // Loaded when it is time: they are large, and most starts find a certificate.
+    const { createKey } = await import("./certificate.ts");
+    const { createSigningRequest } = await import("./signing-request.ts");
     const key = await createKey();
     const answer = await sign(createSigningRequest(key, names), signal);
     const files = { cert: answerName, key: "the new key" };
