@@ -95,9 +95,11 @@ function planOf(options: ActivateOptions, chosen: Fields): ActivationPlan {
   const service = fieldsOf(chosen["service"]);
   const secretPath = textOf(registry["service-account-secret-path"]) ?? defaultSecret;
   const name = parseServiceName(textOf(service["name"]) ?? "dcos-registry");
+  const former = textOf(service["former-name"]) ?? "";
   return {
     packageName: options.packageName,
     service: name,
+    ...(former !== "" && { formerName: parseServiceName(former) }),
     uid: options.serviceAccount,
     secretPath,
     options: { ...chosen, registry: { ...registry, "service-account-secret-path": secretPath } },

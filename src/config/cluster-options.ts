@@ -17,7 +17,6 @@ export const clusterOptions: readonly Option[] = [
     value: "URL",
     summary: "where Admin Router answers",
     otherwise: "where the service account logs in",
-    catalog: "",
   },
   {
     pointer: "/users/allow",

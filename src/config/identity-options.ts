@@ -32,7 +32,7 @@ export const identityOptions: readonly Option[] = [
     schema: file,
     value: "FILE",
     summary: "further roots for connections that the server makes, such as to the bucket, PEM",
-    catalog: "",
+    catalog: "registry.ca-secret-path",
   },
   {
     pointer: "/htpasswd",

@@ -17,7 +17,6 @@ export const storageOptions: readonly Option[] = [
     pointer: "/adopt-storage",
     schema: { type: "boolean", default: false },
     summary: "take over storage that a service of another name has used",
-    catalog: "",
   },
   {
     pointer: "/s3/bucket",
@@ -71,7 +70,6 @@ export const storageOptions: readonly Option[] = [
     value: "BYTES",
     summary:
       "of layers and files from the bucket, kept below --storage; 0 keeps them only while they are read",
-    catalog: "",
   },
   {
     pointer: "/s3/coordination",

@@ -80,6 +80,17 @@ describe("activate", () => {
     assert.equal(cluster.apps.size, 0);
   });
 
+  it("does not install beside a service that still has the name it had before", async () => {
+    const labels = { VIP_0: "/registry:443" };
+    cluster.otherApps = [{ id: "/registry", portDefinitions: [{ labels }] }];
+    await writeFile(path.join(scratch, "options.json"), '{"service":{"former-name":"registry"}}');
+    const { code, stderr } = await run("--options=options.json");
+    assert.equal(code, 1);
+    assert.match(stderr, /service registry has the load-balanced name of registry already/);
+    assert.match(stderr, /remove service registry first, or leave service\.former-name out/);
+    assert.equal(cluster.apps.size, 0);
+  });
+
   it("shows each step without doing it", async () => {
     const { code, stdout } = await run("--dry-run");
     assert.equal(code, 0);

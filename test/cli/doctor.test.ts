@@ -128,6 +128,16 @@ describe("doctor", () => {
       await finds("name", /service other has the name dcos-registry\.marathon/, /rename one/);
     });
 
+    it("another service with the name that it had before", async () => {
+      const own = [{ labels: { VIP_0: "/dcos-registry:443", VIP_1: "/registry:443" } }];
+      cluster.apps.clear();
+      cluster.otherApps = [
+        { id: "/dcos-registry", container: { portMappings: own } },
+        { id: "/old", portDefinitions: [{ labels: { VIP_0: "/registry:443" } }] },
+      ];
+      await finds("name", /service old has the name registry\.marathon/, /remove service old if/);
+    });
+
     it("a service without its VIP", async () => {
       cluster.apps.clear();
       cluster.otherApps = [{ id: "/dcos-registry", container: { portMappings: [{}] } }];

@@ -20,6 +20,7 @@ export const secrets = {
   "tls.cert-secret-path": ["certificate", "tls.crt", "DCOS_REGISTRY_TLS_CERT"],
   "tls.key-secret-path": ["key", "tls.key", "DCOS_REGISTRY_TLS_KEY"],
   "tls.ca-secret-path": ["chain", "tls-ca.crt", "DCOS_REGISTRY_TLS_CA"],
+  "ca-secret-path": ["roots", "ca.crt", "DCOS_REGISTRY_CA"],
   "s3.credential-secret-path": [
     "s3Credentials",
     "s3-credentials",

@@ -11,6 +11,13 @@ const deployed = options.filter((option) => catalogOptionOf(option) !== "");
 /** Options whose name follows from the table are the server's own: equal in type and bounds. */
 const equal = deployed.filter(({ catalog }) => catalog === undefined);
 
+/** What no operator of a cluster needs to set, and why. */
+const exceptions = new Map([
+  ["/config", "options come as variables there"],
+  ["/listen", "the template maps ports to it"],
+  ["/gc/test-milliseconds", "it breaks promises made to clients"],
+]);
+
 /** What deploy/config.json should say, for the message of a failing test. */
 function expectedSchema({ schema, summary }: Option): JsonObject {
   const { type, minimum, maximum, enum: values } = schema;
@@ -39,6 +46,11 @@ describe("options of the Catalog package", () => {
       assert.equal(env[variableOf(option)], String(value), `should be ${line}`);
     });
   }
+
+  it("has every option but those that a cluster has no use for", () => {
+    const missing = options.filter((option) => catalogOptionOf(option) === "");
+    assert.deepEqual(missing.map(({ pointer }) => pointer).sort(), [...exceptions.keys()].sort());
+  });
 
   it("has what the other options of the server are made from", () => {
     for (const option of deployed) {

@@ -27,6 +27,7 @@ function secretSets(storage: string): SecretOption[][] {
     ["htpasswd-secret-path"],
     ["tls.cert-secret-path", "tls.key-secret-path"],
     ["tls.ca-secret-path"],
+    ["ca-secret-path"],
     ...(storage === "s3" ? [["s3.credential-secret-path"] as SecretOption[]] : []),
   ];
   const order = Object.keys(secrets);

@@ -8,13 +8,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { CliError } from "../cli-error.ts";
 import { type Fields, parseFields, textOf } from "../json-fields.ts";
-import { collidingApps } from "./cluster-app.ts";
+import { collisions } from "./cluster-app.ts";
 import type { DcosApi } from "./dcos-api.ts";
 
 export interface ActivationPlan {
   readonly packageName: string;
   /** Without a leading slash. */
   readonly service: string;
+  /** That the service had before, and goes on being known by. */
+  readonly formerName?: string;
   /** Of the service account. */
   readonly uid: string;
   readonly secretPath: string;
@@ -66,7 +68,7 @@ export function activationSteps(api: DcosApi, plan: ActivationPlan, signal: Abor
       hint: `the package has to be in a repository of the cluster: dcos package search ${packageName}`,
       run: async () => {
         if (await api.hasApp(service)) return "there already";
-        await refuseCollision(api, service);
+        await refuseCollision(api, plan);
         await api.install(packageName, options);
         return "done";
       },
@@ -128,11 +130,19 @@ function publicKeyIn(secret: string, path: string): string {
 }
 
 /** Installed all the same, each of the two services would get a part of the other's requests. */
-async function refuseCollision(api: DcosApi, service: string): Promise<void> {
-  const [other] = collidingApps(service, await api.apps());
+async function refuseCollision(
+  api: DcosApi,
+  { service, formerName }: ActivationPlan,
+): Promise<void> {
+  const names = formerName === undefined ? [service] : [service, formerName];
+  const [other] = collisions(service, names, await api.apps());
   if (other === undefined) return;
-  throw new ActivationStuck(`service ${other} has the load-balanced name of ${service} already`, {
-    hint: "choose another service.name in the options; its slashes do not count in that name",
+  const { id, name } = other;
+  throw new ActivationStuck(`service ${id} has the load-balanced name of ${name} already`, {
+    hint:
+      name === service
+        ? "choose another service.name in the options; its slashes do not count in that name"
+        : `remove service ${id} first, or leave service.former-name out of the options`,
   });
 }
 

@@ -39,10 +39,28 @@ function vipsOf(port: unknown): NamedVip[] {
   });
 }
 
-/** Ids of the other services that the load balancer takes for this one: their names differ, their labels do not. */
-export function collidingApps(service: string, apps: readonly ClusterApp[]): string[] {
-  const vip = { name: service, port: 443 };
-  return apps
-    .filter(({ id, vips }) => id !== service && vips.some((one) => collide(one, vip)))
-    .map(({ id }) => id);
+/** Another service behind one of the names of this one. */
+export interface Collision {
+  /** Of the other service. */
+  readonly id: string;
+  /** What both are known by. */
+  readonly name: string;
+}
+
+/**
+ * Services that the load balancer takes for this one: their names differ, their labels do not.
+ *
+ * @param names of the service, the one that it had before included
+ */
+export function collisions(
+  service: string,
+  names: readonly string[],
+  apps: readonly ClusterApp[],
+): Collision[] {
+  const others = apps.filter(({ id }) => id !== service);
+  return names.flatMap((name) =>
+    others
+      .filter(({ vips }) => vips.some((one) => collide(one, { name, port: 443 })))
+      .map(({ id }) => ({ id, name })),
+  );
 }

@@ -1,7 +1,7 @@
 /** Whether the service is there, and alone behind its load-balanced name. */
 import { l4lbName } from "../../cluster/l4lb-name.ts";
 import { collide } from "../../cluster/vip.ts";
-import { type ClusterApp, collidingApps } from "../activate/cluster-app.ts";
+import { type ClusterApp, collisions } from "../activate/cluster-app.ts";
 import { type Check, type DoctorFinding, found, foundOr, skipped } from "./check.ts";
 
 const productPackage = "package-registry";
@@ -18,7 +18,7 @@ export const nameCheck: Check = {
     const own = apps.find(({ id }) => id === service);
     if (own === undefined) return notInstalled(service, apps);
     const missing = ownVip(service, own);
-    const findings = [...missing, ...collisions(service, apps)];
+    const findings = [...missing, ...shared(service, own, apps)];
     return foundOr(findings, `${service} is ${l4lbName(service)}`);
   },
 };
@@ -37,9 +37,18 @@ function ownVip(service: string, { vips }: ClusterApp): DoctorFinding[] {
   return [{ problem, fix: `give its port the label "VIP_0": "/${service}:443"` }];
 }
 
-function collisions(service: string, apps: readonly ClusterApp[]): DoctorFinding[] {
-  return collidingApps(service, apps).map((id) => ({
-    problem: `service ${id} has the name ${l4lbName(service)} too: each of the two gets a part of the other's requests`,
-    fix: `rename one of them; "/" does not count in these names, and "_" counts as "-"`,
+/** Under its own name, and under the one that it had before, which stands in its labels only. */
+function shared(
+  service: string,
+  { vips }: ClusterApp,
+  apps: readonly ClusterApp[],
+): DoctorFinding[] {
+  const labels = vips.filter(({ port }) => port === 443).map(({ name }) => name);
+  return collisions(service, [...new Set([service, ...labels])], apps).map(({ id, name }) => ({
+    problem: `service ${id} has the name ${l4lbName(name)} too: each of the two gets a part of the other's requests`,
+    fix:
+      name === service
+        ? `rename one of them; "/" does not count in these names, and "_" counts as "-"`
+        : `remove service ${id} if ${service} has taken its place, else take the option service.former-name back`,
   }));
 }
