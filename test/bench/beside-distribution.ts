@@ -33,20 +33,20 @@ function pulls(seeded: Seeded, effort: Effort): Workload[] {
   const alone = { clients: 1, each: 8 / few };
   const crowd = { clients: 8, each: 2 / few };
   return [
-    manifestGet(seeded, effort, { times: { target: 13.9, floor: 5 } }),
-    smallGet(seeded, effort, { times: { target: 7.3, floor: 3 } }),
-    largeGet(seeded, alone, { times: { target: 0.76, floor: 0.5 } }),
-    largeGet(seeded, crowd, { times: { target: 1.04, floor: 0.65 } }),
+    manifestGet(seeded, effort, { times: { target: 13.9, floor: 3 } }),
+    smallGet(seeded, effort, { times: { target: 7.3, floor: 2.5 } }),
+    largeGet(seeded, alone, { times: { target: 0.76, floor: 0.4 } }),
+    largeGet(seeded, crowd, { times: { target: 1.04, floor: 0.4 } }),
   ];
 }
 
 function pushes(scratch: string, files: readonly PushedFile[], effort: Effort): Workload[] {
   const one = files.slice(0, 1);
   return [
-    largePush(one, "put", { times: { target: 2.25, floor: 0.9 } }),
-    largePush(files, "put", { times: { target: 1.8, floor: 0.8 } }),
-    largePush(one, "patch", { times: { floor: 0.8 } }),
-    smallPush(scratch, effort, { times: { target: 3.1, floor: 1.3 } }),
+    largePush(one, "put", { times: { target: 2.25, floor: 0.4 } }),
+    largePush(files, "put", { times: { target: 1.8, floor: 0.4 } }),
+    largePush(one, "patch", { times: { floor: 0.4 } }),
+    smallPush(scratch, effort, { times: { target: 3.1, floor: 1.2 } }),
   ];
 }
 

@@ -1,12 +1,12 @@
 /**
- * `npm run bench`: measures, prints a table, and writes the raw figures where BENCH_JSON says.
+ * `npm run bench`: measures, prints rows as they come, and writes all figures where BENCH_JSON says.
  *
  * `npm run bench -- listings` runs one part. BENCH_SHORT=1 is the form of every change: smaller, and
  * it fails where a figure is below its floor; the long form says which targets it missed.
  * BENCH_ROUNDS, BENCH_SECONDS and BENCH_WORKERS change the effort.
  */
-import { mkdir, writeFile } from "node:fs/promises";
-import { arch, cpus, loadavg, totalmem } from "node:os";
+import { appendFile, mkdir, writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
 import path from "node:path";
 import { lacking } from "../fixtures/requirements.ts";
 import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
@@ -16,6 +16,7 @@ import { onDisk } from "./disk.ts";
 import { listingPages } from "./listing-pages.ts";
 import { type Effort, missed, type Part, type Row, rounded } from "./part.ts";
 import { repositoryIndex } from "./repository-index.ts";
+import { type MeasuredPart, measuredPart, resultsOf } from "./results.ts";
 import { steadiness } from "./steadiness.ts";
 
 const parts: readonly Part[] = [
@@ -37,65 +38,68 @@ const effort: Effort = {
 
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
+  const unknown = wanted.filter((name) => !parts.some((part) => part.name === name));
+  if (unknown.length > 0) throw new Error(`parts are ${parts.map(({ name }) => name).join(", ")}`);
   const chosen = parts.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
-  if (chosen.length === 0) throw new Error(`parts are ${parts.map(({ name }) => name).join(", ")}`);
   const missing = lacking(...chosen.flatMap(({ needs }) => needs));
   if (missing) throw new Error(`cannot measure: ${missing}`);
 
+  const measured: MeasuredPart[] = [];
   const scratch = await makeScratch("bench");
-  const results: Record<string, Row[]> = {};
   try {
-    for (const part of chosen) results[part.name] = await measure(part, scratch);
+    for (const part of chosen) measured.push(await measure(part, scratch));
   } finally {
     await removeScratch(scratch);
   }
-  await record(results);
-  judge(Object.values(results).flat());
+  const file = process.env["BENCH_JSON"];
+  const found = resultsOf(effort, measured);
+  if (file) await writeFile(file, `${JSON.stringify(found, undefined, 2)}\n`);
+  await judge(measured);
 }
 
-async function measure(part: Part, scratch: string): Promise<Row[]> {
+/** A part that fails keeps the rows that it has, and the others are measured all the same. */
+async function measure(part: Part, scratch: string): Promise<MeasuredPart> {
   const directory = path.join(scratch, part.name);
   await mkdir(directory);
   process.stdout.write(`\n${part.title}\n`);
   const rows: Row[] = [];
-  for await (const row of part.run(directory, effort)) {
-    const figures = Object.entries(row.figures).map(([name, value]) => `${rounded(value)} ${name}`);
-    process.stdout.write(`  ${row.workload.padEnd(44)} ${figures.join(", ")}\n`);
-    rows.push(row);
+  try {
+    for await (const row of part.run(directory, effort)) {
+      const figures = Object.entries(row.figures).map(
+        ([name, value]) => `${rounded(value)} ${name}`,
+      );
+      process.stdout.write(`  ${row.workload.padEnd(44)} ${figures.join(", ")}\n`);
+      rows.push(row);
+    }
+    return measuredPart(part, rows);
+  } catch (error) {
+    const failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return measuredPart(part, rows, failure);
+  } finally {
+    await removeScratch(directory);
   }
-  return rows;
 }
 
-async function record(results: Record<string, Row[]>): Promise<void> {
-  const file = process.env["BENCH_JSON"];
-  if (!file) return;
-  const machine = {
-    processors: cpus().length,
-    model: cpus()[0]?.model.trim(),
-    memoryMiB: Math.round(totalmem() / 1024 / 1024),
-    architecture: arch(),
-    node: process.version,
-    /** Of the last minutes, at the end: what the machine did beside this shows in it. */
-    load: loadavg(),
-  };
-  const found = { date: new Date().toISOString(), machine, effort, results };
-  await writeFile(file, `${JSON.stringify(found, undefined, 2)}\n`);
-}
-
-/** Floors decide, in the short form only; a target is for people. */
-function judge(rows: readonly Row[]): void {
+/** Floors decide, in the short form only; a target is for people. A part that failed fails any form. */
+async function judge(measured: readonly MeasuredPart[]): Promise<void> {
+  const rows = measured.flatMap((part) => part.rows);
   for (const row of rows) {
     const reason = missed(row, row.target);
     if (reason && !short) process.stdout.write(`target missed: ${reason}\n`);
   }
-  if (!short) return;
-  const reasons = rows
-    .map((row) => missed(row, row.floor))
-    .filter((reason) => reason !== undefined);
-  const bounded = rows.filter(({ floor }) => floor).length;
+  const below = rows.map((row) => missed(row, row.floor)).filter((reason) => reason !== undefined);
+  const failures = measured.flatMap(({ name, failure }) =>
+    failure ? [`${name}: ${failure}`] : [],
+  );
+  const reasons = short ? [...below, ...failures] : failures;
   for (const reason of reasons) process.stdout.write(`not ok: ${reason}\n`);
-  process.stdout.write(`${bounded - reasons.length} passed, ${reasons.length} failed\n`);
   if (reasons.length > 0) process.exitCode = 1;
+  if (!short) return;
+  const bounded = rows.filter(({ floor }) => floor).length;
+  const summary = `${bounded - below.length} passed, ${reasons.length} failed\n`;
+  process.stdout.write(summary);
+  const record = process.env["TEST_SUMMARY_FILE"];
+  if (record) await appendFile(record, summary);
 }
 
 await main();

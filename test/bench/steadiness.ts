@@ -88,7 +88,7 @@ async function mixedLoad(
   seeded: Seeded,
   { short }: Effort,
 ): Promise<Row> {
-  const seconds = short ? 20 : 600;
+  const seconds = short ? 15 : 600;
   const headers = [`Accept: ${manifestType}`];
   const pushed = await PushedFile.create(scratch, "mixed", 64);
   const small = new SmallPushes(scratch);
