@@ -1,15 +1,14 @@
 /** `trust`: makes the programs of an agent trust the registry, or shows and checks what they need. */
-import { access } from "node:fs/promises";
 import path from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { readCaFile } from "../network/trust.ts";
 import { CliError, UsageError } from "./cli-error.ts";
 import { type CliContext, type CommandFactory, isQuiet } from "./context.ts";
 import { printJson, printLine } from "./print.ts";
-import { diagnoseAgent } from "./trust/diagnose-agent.ts";
-import type { TrustFinding } from "./trust/diagnose-docker.ts";
+import { diagnoseAgent, presentPrograms } from "./trust/diagnose-agent.ts";
 import { commandsFor, installTrust } from "./trust/install-trust.ts";
 import { findCa, registryAddress } from "./trust/registry-ca.ts";
+import type { TrustFinding } from "./trust/trust-finding.ts";
 import {
   type AgentProgram,
   homes,
@@ -65,8 +64,19 @@ async function run(options: TrustOptions, context: CliContext): Promise<void> {
   const trusted = { ...address, certificates: await readCaFile(ca, workingDirectory) };
   if (options.install) await install(options, trusted, context);
   else if (!options.check) show(options, trusted, path.resolve(workingDirectory, ca), context);
-  const findings = options.for.includes("docker") ? await diagnoseAgent(options.root, trusted) : [];
-  report(findings, options, context);
+  const there = await presentPrograms(options.for, options.root);
+  // With none of them there, what is missing is all that was asked about.
+  const looked = there.length > 0 ? there : options.for;
+  const findings = await diagnoseAgent(options.root, trusted, looked).catch(noOpenssl);
+  report(findings, looked, options, context);
+}
+
+function noOpenssl(cause: NodeJS.ErrnoException): never {
+  if (cause.code !== "ENOENT") throw cause;
+  throw new NotTrusted("what Mesos trusts cannot be told without openssl", {
+    hint: "install openssl, or leave Mesos out: --for=docker,containerd",
+    cause,
+  });
 }
 
 async function foundCa({ root }: TrustOptions, workingDirectory: string): Promise<string> {
@@ -83,7 +93,7 @@ async function install(
   context: CliContext,
 ): Promise<void> {
   const { terminal } = context;
-  const present = await presentPrograms(options);
+  const present = await presentPrograms(options.for, options.root);
   if (present.length === 0) {
     throw new UsageError("none of the programs is on this machine", {
       where: options.for.map((program) => homes[program]).join(", "),
@@ -101,18 +111,6 @@ async function install(
   }
 }
 
-async function presentPrograms({ for: wanted, root }: TrustOptions): Promise<AgentProgram[]> {
-  const found = await Promise.all(
-    wanted.map((program) =>
-      access(path.join(root, homes[program])).then(
-        () => [program],
-        () => [],
-      ),
-    ),
-  );
-  return found.flat();
-}
-
 function show(options: TrustOptions, trusted: Trusted, ca: string, { terminal }: CliContext): void {
   if (options.json) return;
   const places = options.for.flatMap((program): TrustPlace[] => trustPlaces(program, trusted));
@@ -127,6 +125,7 @@ function show(options: TrustOptions, trusted: Trusted, ca: string, { terminal }:
 
 function report(
   findings: readonly TrustFinding[],
+  looked: readonly AgentProgram[],
   options: TrustOptions,
   context: CliContext,
 ): void {
@@ -136,14 +135,20 @@ function report(
     terminal.stderr.write(`${place}: ${problem}\n  hint: ${hint}\n`);
   }
   const wrong = options.check ? findings : findings.filter(({ harmless }) => !harmless);
-  if (findings.length === 0 && options.check && !options.json) {
-    printLine(terminal, "Docker trusts the registry");
+  if (wrong.length === 0 && options.check && !options.json) {
+    for (const program of looked) printLine(terminal, `${titles[program]} trusts the registry`);
   }
   if (wrong.length === 0 || !(options.check || options.install)) return;
   throw new NotTrusted(
-    `Docker's trust in the registry is not in order: ${wrong.length} finding(s)`,
+    `this machine's trust in the registry is not in order: ${wrong.length} finding(s)`,
   );
 }
+
+const titles: Readonly<Record<AgentProgram, string>> = {
+  docker: "Docker",
+  containerd: "containerd",
+  mesos: "Mesos",
+};
 
 function parsePrograms(text: string): readonly AgentProgram[] {
   const wanted = text.split(",");

@@ -1,6 +1,6 @@
 /** Protects what agents are told to do to trust the registry, and that each well-known mistake is seen. */
 import assert from "node:assert/strict";
-import { lstat, mkdir, readdir, readFile, readlink, rename, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { CertificateAuthority } from "../fixtures/certificate-authority.ts";
@@ -42,7 +42,7 @@ describe("trust", () => {
     for (const form of forms) {
       assert.equal(
         (await readFile(docker(form, "ca.crt"), "utf8")).trim(),
-        authority.certificate.trim(),
+        authority.certificate.trim().replaceAll("\r", ""),
       );
       assert.deepEqual(await readdir(docker(form)), ["ca.crt"]);
     }
@@ -85,7 +85,8 @@ describe("trust", () => {
     await output("bash", ["-eu", "-c", script]);
     for (const form of forms) assert.ok(await readFile(docker(form, "ca.crt")));
     assert.equal((await readdir(at("var/lib/dcos/pki/tls/certs"))).length, 2);
-    assert.equal((await run("--check")).code, 0);
+    const { code: checked, stderr } = await run("--check");
+    assert.equal(checked, 0, stderr);
   });
 
   it("goes by the service's name, or by the host that is given", async () => {
@@ -161,6 +162,132 @@ describe("trust", () => {
         await mkdir(docker(other));
       }
       assert.equal((await run("--check")).code, 0);
+    });
+  });
+
+  describe("recognises for containerd", () => {
+    const containerd = (...parts: readonly string[]): string =>
+      at("etc/containerd/certs.d", ...parts);
+    const toml = (form: string): string => containerd(form, "hosts.toml");
+    beforeEach(async () => {
+      await mkdir(at("etc/containerd"), { recursive: true });
+      await run("--install");
+    });
+
+    it("nothing after it was installed", async () => {
+      const { code, stdout, stderr } = await run("--check");
+      const fine = "Docker trusts the registry\ncontainerd trusts the registry\n";
+      assert.deepEqual([code, stdout], [0, fine], stderr);
+    });
+
+    const mistakes: readonly [string, () => Promise<unknown>, RegExp][] = [
+      [
+        "a missing directory",
+        () => rename(containerd(`${host}:443`), at("away")),
+        /containerd\/certs\.d\/\S+:443: there is no such directory/,
+      ],
+      [
+        "a directory that comes first",
+        () => mkdir(containerd(`${host}_443_`)),
+        /_443_: containerd reads it in place of \S+:443/,
+      ],
+      [
+        "a file that names no CA",
+        () => writeFile(toml(host), `server = "https://${host}"\n`),
+        /hosts\.toml: it names no CA/,
+      ],
+      [
+        "a CA file that is not there",
+        () => rename(containerd(host, "ca.crt"), at("ca")),
+        /hosts\.toml: no CA certificate is where it looks/,
+      ],
+      [
+        "the CA of another cluster",
+        () => writeFile(containerd(host, "ca.crt"), new CertificateAuthority("Other").certificate),
+        /names another CA than the registry's/,
+      ],
+      [
+        "another server",
+        () => writeFile(toml(host), '[host."https://mirror.example"]\n  ca = ["ca.crt"]\n'),
+        /sends requests to https:\/\/mirror\.example, not to/,
+      ],
+      [
+        "verification that is off",
+        () => writeFile(toml(host), `[host."https://${host}"]\n  skip_verify = true\n`),
+        /skip_verify lets anybody answer/,
+      ],
+      [
+        "another directory in its configuration",
+        () => writeFile(at("etc/containerd/config.toml"), 'config_path = "/etc/certs.d"\n'),
+        /config_path is \/etc\/certs\.d/,
+      ],
+    ];
+    for (const [name, mistake, message] of mistakes) {
+      it(name, async () => {
+        await mistake();
+        const { code, stderr } = await run("--check", "--for=containerd");
+        assert.equal(code, 1);
+        assert.match(stderr, message);
+        assert.equal((await run("--check", "--for=docker")).code, 0);
+      });
+    }
+
+    it("nothing in files that name the CA otherwise, or leave it to Docker's", async () => {
+      await writeFile(toml(host), `[host."https://${host}"]\n  ca = ["ca.crt"]\n`);
+      await rename(toml(`${host}:443`), at("toml"));
+      await writeFile(
+        at("etc/containerd/config.toml"),
+        'config_path = "/etc/containerd/certs.d:/etc/docker/certs.d"\n',
+      );
+      const { code, stderr } = await run("--check", "--for=containerd");
+      assert.equal(code, 0, stderr);
+    });
+  });
+
+  describe("recognises for Mesos", () => {
+    const certs = (...parts: readonly string[]): string =>
+      at("var/lib/dcos/pki/tls/certs", ...parts);
+    const check = (): Promise<CliRun> => run("--check", "--for=mesos");
+    const link = async (): Promise<string> =>
+      (await readdir(certs())).find((name) => /^[0-9a-f]{8}\.0$/.test(name)) ?? "";
+    beforeEach(async () => {
+      await mkdir(certs(), { recursive: true });
+      await run("--install");
+    });
+
+    it("nothing after it was installed, and nothing where the cluster has put its CA", async () => {
+      assert.deepEqual(
+        [(await check()).code, (await check()).stdout],
+        [0, "Mesos trusts the registry\n"],
+      );
+      await rename(certs("dcos-registry-0.crt"), certs(await link()));
+      assert.equal((await check()).code, 0);
+    });
+
+    it("a CA that is not there", async () => {
+      for (const name of await readdir(certs())) await rm(certs(name));
+      const { code, stderr } = await check();
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /^\/var\/lib\/dcos\/pki\/tls\/certs: no file in it is the registry's CA/,
+      );
+    });
+
+    it("a file without its link, or behind a gap in the numbers", async () => {
+      const name = await link();
+      await rename(certs(name), certs(name.replace(/0$/, "1")));
+      assert.match((await check()).stderr, new RegExp(`no link ${name} leads to it`));
+      await rm(certs(name.replace(/0$/, "1")));
+      assert.match((await check()).stderr, /dcos-registry-0\.crt: no link/);
+    });
+
+    it("a link that leads to another certificate", async () => {
+      await writeFile(certs("dcos-registry-0.crt"), new CertificateAuthority("Other").certificate);
+      assert.equal((await check()).code, 1);
+      // With a second number for the right one, curl looks on.
+      await writeFile(certs((await link()).replace(/0$/, "1")), authority.certificate);
+      assert.equal((await check()).code, 0);
     });
   });
 

@@ -1,8 +1,6 @@
-/** Whether dockerd on this agent trusts the registry. */
-import { access } from "node:fs/promises";
-import path from "node:path";
-import { diagnoseAgent } from "../trust/diagnose-agent.ts";
-import { homes } from "../trust/trust-places.ts";
+/** Whether the programs of this agent that fetch from the registry trust it. */
+import { diagnoseAgent, presentPrograms } from "../trust/diagnose-agent.ts";
+import { programs } from "../trust/trust-places.ts";
 import { type Check, foundOr, skipped } from "./check.ts";
 
 export const trustCheck: Check = {
@@ -12,17 +10,14 @@ export const trustCheck: Check = {
     if (!onNode) return skipped("this machine is no node of a cluster");
     if (certificates === undefined)
       return skipped("--ca FILE has to say which CA is to be trusted");
-    const absent = await access(path.join(root, homes.docker)).then(
-      () => false,
-      () => true,
-    );
-    if (absent) return skipped("there is no docker on this machine");
-    const found = await diagnoseAgent(root, { host, port, certificates });
+    const there = await presentPrograms(programs, root);
+    if (there.length === 0) return skipped("there is neither docker nor Mesos on this machine");
+    const found = await diagnoseAgent(root, { host, port, certificates }, there);
     const findings = found.map(({ place: where, problem, hint, harmless }) => ({
       problem: `${where}: ${problem}`,
       fix: hint,
       ...(harmless && { harmless }),
     }));
-    return foundOr(findings, "docker trusts the registry");
+    return foundOr(findings, `${there.join(", ")}: the registry is trusted`);
   },
 };

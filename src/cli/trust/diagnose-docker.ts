@@ -3,21 +3,10 @@
  *
  * Docker says `x509: certificate signed by unknown authority` for all of them.
  */
-import { X509Certificate } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
+import { fingerprint, fingerprintsIn, type TrustFinding } from "./trust-finding.ts";
 import { namedForms, type Trusted } from "./trust-places.ts";
-
-export interface TrustFinding {
-  /** Absolute, on the agent. */
-  readonly place: string;
-  readonly problem: string;
-  readonly hint: string;
-  /** False where pulling works all the same, such as for a directory that nobody reads. */
-  readonly harmless?: true;
-}
-
-const certificate = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
 /**
  * @param directory what stands for `/etc/docker/certs.d`
@@ -75,26 +64,15 @@ async function diagnoseContent(
   names: readonly string[],
   { certificates }: Trusted,
 ): Promise<TrustFinding[]> {
-  const texts = await Promise.all(
-    names.map((name) => readFile(path.join(place, name), "latin1").catch(() => "")),
-  );
-  const found = texts.flatMap((text) => text.match(certificate) ?? []);
-  if (found.length === 0) {
+  const sets = await Promise.all(names.map((name) => fingerprintsIn(path.join(place, name))));
+  const known = new Set(sets.flatMap((set) => [...set]));
+  if (known.size === 0) {
     const problem = `${names.join(", ")} holds no PEM certificate`;
     return [{ place, problem, hint: "copy the CA's certificate in PEM form" }];
   }
-  const known = new Set(found.map(fingerprint));
   if (certificates.every((one) => known.has(fingerprint(one)))) return [];
   const problem = "it holds another CA than the registry's: an old one, or that of another cluster";
   return [{ place, problem, hint: "dcos-registry trust --install replaces it" }];
-}
-
-function fingerprint(pem: string): string {
-  try {
-    return new X509Certificate(pem).fingerprint256;
-  } catch {
-    return "";
-  }
 }
 
 /** Directories that were meant for the registry, but are not named as images name it. */

@@ -33,10 +33,15 @@ async function writeChanged(target: string, content: string): Promise<boolean> {
   return true;
 }
 
+/** What OpenSSL names links to a certificate after. @throws when there is no openssl, or no certificate */
+export async function subjectHash(file: string): Promise<string> {
+  const { stdout } = await promisify(execFile)("openssl", ["x509", "-hash", "-noout", "-in", file]);
+  return stdout.trim();
+}
+
 /** curl finds a certificate by the hash of its subject; equal hashes are told apart by the number. */
 async function linkByHash(file: string): Promise<boolean> {
-  const { stdout } = await promisify(execFile)("openssl", ["x509", "-hash", "-noout", "-in", file]);
-  const hash = stdout.trim();
+  const hash = await subjectHash(file);
   for (let number = 0; ; number += 1) {
     const link = path.join(path.dirname(file), `${hash}.${number}`);
     const found = await lstat(link).catch(() => undefined);

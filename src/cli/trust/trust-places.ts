@@ -42,7 +42,9 @@ export function namedForms({ host, port }: Pick<Trusted, "host" | "port">): stri
 }
 
 export function trustPlaces(program: AgentProgram, trusted: Trusted): TrustPlace[] {
-  const bundle = `${trusted.certificates.join("\n")}\n`;
+  // Line ends of Windows would not come through a terminal, by which the same text is shown.
+  const certificates = trusted.certificates.map((pem) => pem.replaceAll("\r", ""));
+  const bundle = `${certificates.join("\n")}\n`;
   const forms = namedForms(trusted);
   switch (program) {
     case "docker":
@@ -60,7 +62,7 @@ export function trustPlaces(program: AgentProgram, trusted: Trusted): TrustPlace
         ];
       });
     case "mesos":
-      return trusted.certificates.map((certificate, index) => ({
+      return certificates.map((certificate, index) => ({
         program,
         file: `${homes.mesos}/dcos-registry-${index}.crt`,
         content: `${certificate}\n`,
