@@ -4,8 +4,11 @@
  * They are published by the catalogue itself, in memory; a definition has the length of a small one of
  * the public catalogue.
  */
+import type { CatalogEntry, CatalogValue } from "../../src/catalog/catalog-document.ts";
 import { PackageCatalog } from "../../src/catalog/package-catalog.ts";
+import { layout } from "../../src/registry/layout.ts";
 import { openRegistry } from "../../src/registry/registry.ts";
+import { Documents } from "../../src/storage/document.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { fixedBody } from "../fixtures/body.ts";
 import { type Bundle, makeBundle, smallImage } from "../fixtures/bundle.ts";
@@ -14,17 +17,36 @@ import { writeOut } from "../fixtures/quick-storage.ts";
 
 const mebibyte = 1024 * 1024;
 
+/**
+ * Each is published to a catalogue of its own, and their entries are put together: an addition to a
+ * large catalogue writes all of it.
+ */
 export async function writeOutPackages(storage: string, count: number): Promise<void> {
+  const entries: CatalogEntry[] = [];
+  const lastRelease: Record<string, number> = {};
+  const image = await smallImage("shared");
+  for (let number = 0; number < count; number += 1) {
+    const { store, catalog } = await publishAlone(await numberedBundle(number, image));
+    entries.push(...catalog.entries);
+    Object.assign(lastRelease, catalog.lastRelease);
+    await writeOut(store, storage);
+  }
+  const all = new MemoryStore();
+  await new Documents(all).create(layout.catalog, { value: { entries, lastRelease } });
+  await writeOut(all, storage);
+}
+
+async function publishAlone(
+  bundle: Bundle,
+): Promise<{ store: MemoryStore; catalog: CatalogValue }> {
   const store = new MemoryStore();
   const registry = openRegistry(store, { manifestLimit: mebibyte, uploadLifeMs: 3_600_000 });
-  const catalog = new PackageCatalog(registry);
-  const image = await smallImage("shared");
   const { signal } = new AbortController();
-  for (let number = 0; number < count; number += 1) {
-    const bundle = await numberedBundle(number, image);
-    await catalog.ingest(bundle.stream(), signal);
-  }
-  await writeOut(store, storage);
+  await new PackageCatalog(registry).ingest(bundle.stream(), signal);
+  const document = await registry.documents.read<CatalogValue>(layout.catalog);
+  if (document === undefined) throw new Error("the package is not in the catalogue");
+  await store.delete(layout.catalog);
+  return { store, catalog: document.value };
 }
 
 /** @param number makes its name */

@@ -87,7 +87,7 @@ async function rate(
       "ms CPU": median(runs.map(({ cpu }) => cpu)),
     },
     raw: { this: runs },
-    ...(atLeast !== undefined && { target: bound(atLeast), floor: bound(atLeast / 8) }),
+    ...(atLeast !== undefined && { target: bound(atLeast), floor: bound(atLeast / 20) }),
   };
 }
 

@@ -43,28 +43,44 @@ export function measuredPart({ name, title }: Part, rows: Row[], failure?: strin
   return { name, title, rows, ...(failure !== undefined && { failure }) };
 }
 
-/** One table for each part; a row is as wide as its part's figures are many. */
+/** Tables of rows that have the same figures, part by part. */
 export function markdown({ date, machine, effort, parts }: Results): string {
   const { processors, model, memoryMiB, node, load } = machine;
   const { rounds, seconds, workers, short } = effort;
+  const when = date.slice(0, 16).replace("T", " ");
   const lines = [
-    `${date.slice(0, 16).replace("T", " ")} UTC, ${processors} × ${model}, ${memoryMiB} MiB, Node ${node.slice(1)}, load ${load.map(rounded).join(" ")}.`,
+    `${when} UTC, ${processors} × ${model}, ${memoryMiB} MiB, Node ${node.slice(1)}, load ${load.map(rounded).join(" ")}.`,
     `Medians of ${rounds} turn(s) of ${seconds} s, ${workers} worker(s), ${short ? "short" : "long"} form.`,
   ];
-  for (const part of parts) lines.push("", `### ${part.title}`, "", ...tableOf(part));
+  for (const { title, rows, failure } of parts) {
+    lines.push("", `### ${title}`);
+    for (const group of alike(rows)) lines.push("", ...tableOf(group));
+    if (failure !== undefined) lines.push("", `Broke off: ${failure.split("\n")[0]}`);
+  }
   return `${lines.join("\n")}\n`;
 }
 
-function tableOf({ rows, failure }: MeasuredPart): string[] {
-  const columns = [...new Set(rows.flatMap(({ figures }) => Object.keys(figures)))];
+/** Rows behind each other with figures of the same names. */
+function alike(rows: readonly Row[]): readonly (readonly Row[])[] {
+  const groups: { readonly columns: string; readonly rows: Row[] }[] = [];
+  for (const row of rows) {
+    const columns = Object.keys(row.figures).join();
+    const last = groups.at(-1);
+    if (last?.columns === columns) last.rows.push(row);
+    else groups.push({ columns, rows: [row] });
+  }
+  return groups.map((group) => group.rows);
+}
+
+function tableOf(rows: readonly Row[]): string[] {
+  const columns = Object.keys(rows[0]?.figures ?? {});
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const head = ["Workload", ...columns, "Target"];
   const body = rows.map((row) => {
     const cells = columns.map((column) => cellOf(row.figures[column]));
     return line([row.workload, ...cells, targetOf(row)]);
   });
-  const table = [line(head), line(head.map(() => "---")), ...body];
-  return failure === undefined ? table : [...table, "", `Broke off: ${failure.split("\n")[0]}`];
+  return [line(head), line(head.map(() => "---")), ...body];
 }
 
 function cellOf(value: number | undefined): string {
