@@ -16,7 +16,7 @@ import { ObjectDamaged } from "../storage/store-error.ts";
 import { type CatalogEntry, type CatalogValue, withoutEntry } from "./catalog-document.ts";
 import type { PackageRecord } from "./package-record.ts";
 import { PackageRecords } from "./package-records.ts";
-import { packageHome } from "./served-names.ts";
+import { isServedTag, packageHome } from "./served-names.ts";
 
 export interface CatalogRootsOptions {
   /** How long the content of a removed package stays, in milliseconds. */
@@ -72,6 +72,10 @@ export class CatalogRoots implements RootSource, LinkOwner {
 
   ownsTag(repository: RepositoryName, tag: string): boolean {
     return this.#tags.has(`${repository}:${tag}`);
+  }
+
+  mayOwnTag(tag: string): boolean {
+    return isServedTag(tag);
   }
 
   async tidy(cycle: Cycle): Promise<void> {

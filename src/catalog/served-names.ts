@@ -20,6 +20,7 @@ import type { ServedImage } from "./package-record.ts";
 
 const maximumTag = 128;
 const shownDigits = 12;
+const servedSuffix = /-[0-9a-f]{12}$/;
 
 /**
  * @throws {ReferenceInvalid} when the image's reference is malformed
@@ -66,6 +67,11 @@ function hostComponent(host: string): string {
   if (address === undefined) return host.replace(":", "_");
   const groups = address.split(":").map((group) => group || "z");
   return `ipv6__${groups.join("-")}${port ? `_${port}` : ""}`;
+}
+
+/** Whether a tag has the form of those that are made here; clients may use the same. */
+export function isServedTag(tag: string): boolean {
+  return servedSuffix.test(tag);
 }
 
 function servedTag(tag: string | undefined, digest: Digest): string {

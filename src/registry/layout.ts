@@ -42,6 +42,7 @@ export const layout = {
   links: "link/",
   link: (repository: RepositoryName, digest: Digest): string =>
     `link/${segment(repository)}/${flat(digest)}`,
+  allTags: "tag/",
   tags: (repository: RepositoryName): string => `tag/${segment(repository)}/`,
   tag: (repository: RepositoryName, tag: string): string => `tag/${segment(repository)}/${tag}`,
   newTagHint: (repository: RepositoryName, tag: string): string =>
@@ -129,6 +130,20 @@ export function sessionOfKey(key: string): string {
 export function linkOfKey(key: string): { repository: RepositoryName; digest: Digest } {
   const [, repository = ""] = key.split("/");
   return { repository: repositoryOf(repository), digest: digestOfKey(key) };
+}
+
+/** A tag, and the random part of the key where that is a hint about it. */
+export interface PlacedTag {
+  readonly repository: RepositoryName;
+  readonly tag: string;
+  readonly hint?: string;
+}
+
+/** What a key below `tag/` is about. */
+export function tagOfKey(key: string): PlacedTag {
+  const [, repository = "", name = ""] = key.split("/");
+  const [tag = "", hint] = name.split("!");
+  return { repository: repositoryOf(repository), tag, ...(hint !== undefined && { hint }) };
 }
 
 /** The last segment of a `referrer/` or `link/` key. */

@@ -7,8 +7,14 @@
  */
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
-import { type Document, DocumentChanged, type Documents } from "../storage/document.ts";
+import {
+  type Document,
+  DocumentChanged,
+  type Documents,
+  unlessChanged,
+} from "../storage/document.ts";
 import type { CachePolicy } from "../storage/document-cache.ts";
+import type { Revision } from "../storage/object-store.ts";
 import type { RecentDocuments, Recollection } from "../storage/recent-documents.ts";
 import { layout } from "./layout.ts";
 
@@ -17,6 +23,8 @@ export interface LiveTag {
   readonly digest: Digest;
   /** Written by publishing a package; changes with the package only. */
   readonly ofPackage?: boolean;
+  /** Of a package, and put by a client, too: it then outlives the package. */
+  readonly ofClient?: boolean;
   /** Names the last claim of a package. */
   readonly claim?: string;
 }
@@ -84,9 +92,61 @@ export class TagDocuments {
     tag: string,
     may: (current: LiveTag) => boolean | Promise<boolean>,
   ): Promise<boolean> {
-    const document = await this.#read(repository, tag);
+    for (;;) {
+      const document = await this.#read(repository, tag);
+      const current = liveIn(document);
+      if (!document || !current || !(await may(current))) return false;
+      if (await this.#bury(repository, tag, document)) return true;
+    }
+  }
+
+  /** For who decides about exactly this state, and acts on it later. */
+  async readVersion(
+    repository: RepositoryName,
+    tag: string,
+  ): Promise<{ readonly live: LiveTag | undefined; readonly revision: Revision } | undefined> {
+    const document = await this.#documents.read<Tag>(layout.tag(repository, tag));
+    return document && { live: liveIn(document), revision: document.revision };
+  }
+
+  /**
+   * Takes a tag from its package, from this very version of it. What a client has put as well stays
+   * his.
+   *
+   * @returns whether it was
+   */
+  async disown(repository: RepositoryName, tag: string, revision: Revision): Promise<boolean> {
+    const document = await this.#documents.read<Tag>(layout.tag(repository, tag));
     const current = liveIn(document);
-    if (!document || !current || !(await may(current))) return false;
+    if (!current?.ofPackage || document?.revision !== revision) return false;
+    if (!current.ofClient) return this.#bury(repository, tag, document);
+    const value = { state: "live", digest: current.digest } as const;
+    return (
+      (await this.#documents.replace<Tag>(document, { value }).catch(unlessChanged)) !== undefined
+    );
+  }
+
+  /**
+   * Sees to it that no tombstone can name this hint any more: whoever has made it knows an older
+   * version of the tag.
+   *
+   * @returns `named` when its tombstone does, `moved` when another writer was first
+   */
+  async fenceHint(
+    repository: RepositoryName,
+    tag: string,
+    hint: string,
+  ): Promise<"fenced" | "named" | "moved"> {
+    const document = await this.#documents.read<Tag>(layout.tag(repository, tag));
+    if (document === undefined) return "fenced"; // nothing replaces what is not there
+    const { value } = document;
+    if (value.state === "deleted" && value.hint === hint) return "named";
+    const written = await this.#documents.replace<Tag>(document, { value }).catch(unlessChanged);
+    return written ? "fenced" : "moved";
+  }
+
+  /** @returns false when another writer was first */
+  async #bury(repository: RepositoryName, tag: string, document: Document<Tag>): Promise<boolean> {
     const hint = layout.newTagHint(repository, tag);
     await this.#documents.create(hint, { value: {} });
     try {
@@ -95,7 +155,7 @@ export class TagDocuments {
     } catch (error) {
       if (!(error instanceof DocumentChanged)) throw error; // deleted or not: the hint does no harm
       await this.#documents.remove(hint);
-      return this.delete(repository, tag, may);
+      return false;
     }
   }
 

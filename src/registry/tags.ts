@@ -90,6 +90,7 @@ export class Tags {
       if ("expected" in how && current?.digest !== how.expected) throw new TagMoved(tag);
       refuseOther(current, tag, digest);
       if (current?.digest !== digest) return { state: "live", digest };
+      if (current.ofPackage && !current.ofClient) return { ...current, ofClient: true };
       return how.renew ? current : undefined;
     });
   }
@@ -111,14 +112,16 @@ export class Tags {
     await this.#tags.put(repository, tag, (current) => {
       made = current === undefined;
       if (current && current.digest !== digest) throw new TagTaken(repository, tag);
-      return { state: "live", digest, ofPackage: true, claim };
+      const ofClient = current && (current.ofClient || !current.ofPackage);
+      return { state: "live", digest, ofPackage: true, ...(ofClient && { ofClient }), claim };
     });
     return made ? claim : undefined;
   }
 
-  /** Takes back a tag that `claim` made, unless another package has claimed it since. */
+  /** Takes back a tag that `claim` made, unless a package or a client has put it since. */
   async unclaim(repository: RepositoryName, tag: string, claim: string): Promise<void> {
-    await this.#tags.delete(repository, tag, (current) => current.claim === claim);
+    const made = ({ claim: last, ofClient }: LiveTag) => last === claim && !ofClient;
+    await this.#tags.delete(repository, tag, made);
   }
 
   /** @returns whether there was such a tag @throws {PackageContentProtected} */

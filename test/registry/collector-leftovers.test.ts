@@ -14,8 +14,8 @@ const image = imageOf(1, { format: "docker" });
 const { digest } = image.manifest;
 const link = /^link\//;
 
-const nobody: LinkOwner = { ownsLink: () => false, ownsTag: () => false };
-const somebody: LinkOwner = { ownsLink: () => true, ownsTag: () => true };
+const nobody: LinkOwner = { ownsLink: () => false, ownsTag: () => false, mayOwnTag: () => true };
+const somebody: LinkOwner = { ownsLink: () => true, ownsTag: () => true, mayOwnTag: () => true };
 
 describeRegistry("leftovers", (tested) => {
   const stateOf = async (of: Digest): Promise<string | undefined> =>

@@ -16,6 +16,7 @@ import { Pace } from "./pace.ts";
 import { RecordCollector } from "./record-collector.ts";
 import { Marks, type RootSource } from "./roots.ts";
 import { SessionWatch } from "./session-watch.ts";
+import { TagSweeper } from "./tag-sweeper.ts";
 import { UnfinishedSweeper } from "./unfinished-sweeper.ts";
 
 export interface CollectorOptions {
@@ -67,7 +68,11 @@ export class Collector {
     if (!store.listsEveryKey) throw new ListingUnreliable();
     const { ages, pace = new Pace(), clock = () => performance.now() } = options;
     this.#options = { ages, pace, clock, onFailure: options.onFailure ?? ignore };
-    this.#roots = [new LinkRoots(store, documents, options.owner), ...(options.roots ?? [])];
+    this.#roots = [
+      new LinkRoots(store, documents, options.owner),
+      new TagSweeper(store, documents, options.owner),
+      ...(options.roots ?? []),
+    ];
     this.#unfinished = options.unfinished && new UnfinishedSweeper(options.unfinished);
     this.#count = options.count;
     const keys = new DataKeys();

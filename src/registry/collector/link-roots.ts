@@ -22,6 +22,8 @@ import { type Watched, WatchedDocuments } from "./watched-documents.ts";
 export interface LinkOwner {
   ownsLink(repository: RepositoryName, digest: Digest): boolean;
   ownsTag(repository: RepositoryName, tag: string): boolean;
+  /** Whether what it makes could have this name; asked at any time. */
+  mayOwnTag(tag: string): boolean;
 }
 
 interface SeenLink {

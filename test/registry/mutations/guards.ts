@@ -160,6 +160,35 @@ export const guards: readonly Guard[] = [
     failing: "collector-leftovers",
   },
   {
+    name: "a tag is written anew before a hint about it goes",
+    file: "registry/tag-document",
+    text: "const written = await this.#documents.replace(document, { value }).catch(unlessChanged);",
+    without: "const written = document;",
+    failing: "tag-leftovers",
+  },
+  {
+    name: "a hint stays while its tombstone names it",
+    file: "registry/tag-document",
+    text: 'if (value.state === "deleted" && value.hint === hint)',
+    without: "if (false)",
+    failing: "tag-leftovers",
+  },
+  {
+    name: "a package's tag goes from the version that was seen before the packages",
+    file: "registry/tag-document",
+    text: "!current?.ofPackage || document?.revision !== revision",
+    without: "!current?.ofPackage",
+    failing: "tag-leftovers",
+  },
+  {
+    name: "a claim is written also when the tag is there",
+    file: "registry/tags",
+    text: 'return { state: "live", digest, ofPackage: true, ...(ofClient && { ofClient }), claim };',
+    without:
+      'if (current?.ofPackage) return undefined;\n            return { state: "live", digest, ofPackage: true, ...(ofClient && { ofClient }), claim };',
+    failing: "tag-leftovers",
+  },
+  {
     name: "a lost answer is found by its transaction, of whatever age",
     file: "storage/document",
     text: "const age = current?.transactions.indexOf(own) ?? -1;",

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import type { Digest } from "../../../src/oci/digest.ts";
 import type { BlobRecord } from "../../../src/registry/blob-record.ts";
-import { digestOfRecordKey, layout } from "../../../src/registry/layout.ts";
+import { digestOfRecordKey, layout, tagOfKey } from "../../../src/registry/layout.ts";
 import type { ManifestLink } from "../../../src/registry/manifest-link.ts";
+import type { Tag } from "../../../src/registry/tag-document.ts";
 import { type Document, Documents } from "../../../src/storage/document.ts";
 import type { ObjectStore } from "../../../src/storage/object-store.ts";
 import { allKeys } from "../../storage/bytes.ts";
@@ -66,6 +67,16 @@ export class Inspector {
     const orphans = data.filter((key) => !named.has(key));
     assert.deepEqual(orphans, [], "data that no record names");
     assert.deepEqual(await allKeys(this.#store, "session/"), [], "sessions that are over");
+    await this.#checkHints();
+  }
+
+  async #checkHints(): Promise<void> {
+    const keys = await allKeys(this.#store, "tag/");
+    const tags = keys.filter((key) => tagOfKey(key).hint === undefined);
+    const values = await Promise.all(tags.map((key) => this.#read<Tag>(key)));
+    const named = values.map((tag) => (tag?.state === "deleted" ? tag.hint : undefined));
+    const stale = keys.filter((key) => !tags.includes(key) && !named.includes(key));
+    assert.deepEqual(stale, [], "hints that no tombstone names");
   }
 
   async #reachable(): Promise<Set<Digest>> {
