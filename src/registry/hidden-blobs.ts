@@ -7,7 +7,7 @@
  */
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
-import type { Documents } from "../storage/document.ts";
+import { type Documents, unlessChanged } from "../storage/document.ts";
 import type { CachePolicy } from "../storage/document-cache.ts";
 import type { RecentDocuments, Recollection } from "../storage/recent-documents.ts";
 import { layout } from "./layout.ts";
@@ -16,9 +16,12 @@ import { TooManyHidden } from "./registry-errors.ts";
 /** With this many the document has a few hundred kilobytes. */
 export const mostHidden = 4096;
 
-interface Hidden {
+export interface Hidden {
   readonly digests: readonly Digest[];
 }
+
+/** Also in place of a damaged document: what it hid is seen again, which anybody may. */
+const nothing: Hidden = { digests: [] };
 
 /** To be hidden is to be absent, so what hides something is never kept. */
 const policy: CachePolicy<Hidden> = {
@@ -54,31 +57,46 @@ export class HiddenBlobs {
     return { value: true, grounds: [ground] };
   }
 
-  /** @throws {TooManyHidden} */
+  /**
+   * Writes also when the blob is hidden already, so that whoever has just seen that it is not here,
+   * and needs no marker, is late.
+   *
+   * @throws {TooManyHidden}
+   */
   async hide(repository: RepositoryName, digest: Digest): Promise<void> {
     await this.#makeRoom(repository);
-    await this.#documents.update<Hidden>(layout.hidden(repository), (current) => {
-      const digests = current?.digests ?? [];
-      if (digests.includes(digest)) return undefined;
-      if (digests.length >= mostHidden) throw new TooManyHidden(repository);
-      return { digests: [...digests, digest] };
-    });
+    await this.#documents.update<Hidden>(
+      layout.hidden(repository),
+      (current) => {
+        const digests = current?.digests ?? [];
+        if (digests.includes(digest)) return { digests };
+        if (digests.length >= mostHidden) throw new TooManyHidden(repository);
+        return { digests: [...digests, digest] };
+      },
+      nothing,
+    );
   }
 
   async reveal(repository: RepositoryName, shown: ReadonlySet<Digest>): Promise<void> {
-    await this.#documents.update<Hidden>(layout.hidden(repository), (current) => {
-      const digests = current?.digests.filter((digest) => !shown.has(digest)) ?? [];
-      return digests.length === (current?.digests.length ?? 0) ? undefined : { digests };
-    });
+    await this.#documents.update<Hidden>(
+      layout.hidden(repository),
+      (current) => {
+        const digests = current?.digests.filter((digest) => !shown.has(digest)) ?? [];
+        return digests.length === (current?.digests.length ?? 0) ? undefined : { digests };
+      },
+      nothing,
+    );
   }
 
   /** What was collected meanwhile cannot be seen anywhere, and needs no hiding. */
   async #makeRoom(repository: RepositoryName): Promise<void> {
-    const hidden = await this.#documents.read<Hidden>(layout.hidden(repository));
-    const digests = hidden?.value.digests ?? [];
-    if (digests.length < mostHidden) return;
-    const gone = new Set<Digest>();
-    for (const digest of digests) if (!(await this.#isHere(digest))) gone.add(digest);
-    if (gone.size > 0) await this.reveal(repository, gone);
+    const hidden = await this.#documents.readOver<Hidden>(layout.hidden(repository), nothing);
+    if (hidden === undefined || hidden.value.digests.length < mostHidden) return;
+    const { digests } = hidden.value;
+    const here: Digest[] = [];
+    for (const digest of digests) if (await this.#isHere(digest)) here.push(digest);
+    if (here.length === digests.length) return;
+    // From this very version: what was pushed and hidden since is in a newer one.
+    await this.#documents.replace(hidden, { value: { digests: here } }).catch(unlessChanged);
   }
 }

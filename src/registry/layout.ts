@@ -47,6 +47,7 @@ export const layout = {
   tag: (repository: RepositoryName, tag: string): string => `tag/${segment(repository)}/${tag}`,
   newTagHint: (repository: RepositoryName, tag: string): string =>
     `tag/${segment(repository)}/${tag}!${random()}`,
+  allReferrers: "referrer/",
   referrers: (repository: RepositoryName, subject: Digest): string =>
     `referrer/${segment(repository)}/${flat(subject)}/`,
   referrer: (repository: RepositoryName, subject: Digest, digest: Digest): string =>
@@ -56,6 +57,7 @@ export const layout = {
   repositories: "repo/",
   repositoriesAfter: (last: string): string => `repo/${printable(last).replaceAll("/", "!")}`,
   repository: (repository: RepositoryName): string => `repo/${segment(repository)}`,
+  allHidden: "hidden/",
   hidden: (repository: RepositoryName): string => `hidden/${segment(repository)}`,
   packages: "package/",
   package: (digest: Digest): string => `package/${hexOf(digest).slice(0, 2)}/${hexOf(digest)}`,
@@ -144,6 +146,12 @@ export function tagOfKey(key: string): PlacedTag {
   const [, repository = "", name = ""] = key.split("/");
   const [tag = "", hint] = name.split("!");
   return { repository: repositoryOf(repository), tag, ...(hint !== undefined && { hint }) };
+}
+
+/** The link of the manifest that an entry below `referrer/` is about. */
+export function linkOfReferrer(key: string): { repository: RepositoryName; digest: Digest } {
+  const [, repository = ""] = key.split("/");
+  return { repository: repositoryOf(repository), digest: digestOfKey(key) };
 }
 
 /** The last segment of a `referrer/` or `link/` key. */

@@ -9,7 +9,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
-import { DocumentChanged, type Documents } from "../storage/document.ts";
+import { DocumentChanged, DocumentDamaged, type Documents } from "../storage/document.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { digestOfKey, layout } from "./layout.ts";
 import type { ManifestLinks } from "./manifest-link.ts";
@@ -18,6 +18,11 @@ import type { ManifestLinks } from "./manifest-link.ts";
 const pageBytes = 4 * 1024 * 1024;
 /** Descriptors read at the same time. */
 const readAhead = 16;
+
+/** Of a manifest, or of one that was deleted. */
+export type Entry = Descriptor | { readonly state: "deleted" };
+
+export const noEntry: Entry = { state: "deleted" };
 
 export interface ReferrerPage {
   readonly descriptors: readonly Descriptor[];
@@ -40,7 +45,14 @@ export class Referrers {
   async add(repository: RepositoryName, manifest: Manifest): Promise<void> {
     if (!manifest.subject) return;
     const key = layout.referrer(repository, manifest.subject.digest, manifest.digest);
-    await this.#documents.create(key, { value: descriptorOf(manifest) }).catch(existing);
+    const value = descriptorOf(manifest);
+    try {
+      await this.#documents.create<Entry>(key, { value });
+    } catch (error) {
+      if (!(error instanceof DocumentChanged || error instanceof DocumentDamaged)) throw error;
+      // Anew, though it says the same: a collector that knew the manifest as deleted is then late.
+      await this.#documents.update<Entry>(key, () => value, noEntry);
+    }
   }
 
   /** Up to `limit` referrers behind `last`, in the order of their digests; fewer if they are large. */
@@ -72,7 +84,8 @@ export class Referrers {
 
   async #visible(repository: RepositoryName, key: string): Promise<Descriptor | undefined> {
     const link = await this.#links.readCommitted(repository, digestOfKey(key));
-    return link && (await this.#documents.read<Descriptor>(key))?.value;
+    const entry = link && (await this.#documents.read<Entry>(key))?.value;
+    return entry && "digest" in entry ? entry : undefined;
   }
 }
 
@@ -87,9 +100,4 @@ function descriptorOf(manifest: Manifest): Descriptor {
     ...(artifactType !== undefined && { artifactType }),
     ...(manifest.annotations && { annotations: manifest.annotations }),
   };
-}
-
-/** The content never changes, so an entry that is there already is the same. */
-function existing(error: unknown): void {
-  if (!(error instanceof DocumentChanged)) throw error;
 }

@@ -10,10 +10,12 @@ import type { ObjectStore, UnfinishedUploads } from "../../storage/object-store.
 import type { StoredCount } from "../usage/count-stored.ts";
 import { type CollectorAges, Cycle, CycleReport } from "./cycle.ts";
 import { DataKeys } from "./data-keys.ts";
+import { HiddenSweeper } from "./hidden-sweeper.ts";
 import { type LinkOwner, LinkRoots } from "./link-roots.ts";
 import { OrphanSweeper } from "./orphan-sweeper.ts";
 import { Pace } from "./pace.ts";
 import { RecordCollector } from "./record-collector.ts";
+import { ReferrerSweeper } from "./referrer-sweeper.ts";
 import { Marks, type RootSource } from "./roots.ts";
 import { SessionWatch } from "./session-watch.ts";
 import { TagSweeper } from "./tag-sweeper.ts";
@@ -57,6 +59,8 @@ export class Collector {
   readonly #options: Required<Omit<CollectorOptions, "roots" | "owner" | "unfinished" | "count">>;
   readonly #roots: readonly RootSource[];
   readonly #records: RecordCollector;
+  readonly #referrers: ReferrerSweeper;
+  readonly #hidden: HiddenSweeper;
   readonly #sweeper: OrphanSweeper;
   readonly #unfinished: UnfinishedSweeper | undefined;
   readonly #count: StoredCount | undefined;
@@ -68,8 +72,9 @@ export class Collector {
     if (!store.listsEveryKey) throw new ListingUnreliable();
     const { ages, pace = new Pace(), clock = () => performance.now() } = options;
     this.#options = { ages, pace, clock, onFailure: options.onFailure ?? ignore };
+    const links = new LinkRoots(store, documents, options.owner);
     this.#roots = [
-      new LinkRoots(store, documents, options.owner),
+      links,
       new TagSweeper(store, documents, options.owner),
       ...(options.roots ?? []),
     ];
@@ -77,6 +82,8 @@ export class Collector {
     this.#count = options.count;
     const keys = new DataKeys();
     this.#records = new RecordCollector(store, documents, keys);
+    this.#referrers = new ReferrerSweeper(store, documents, links.isLinked);
+    this.#hidden = new HiddenSweeper(store, documents, this.#records.wasGone);
     const sessions = new SessionWatch(store, documents);
     this.#sweeper = new OrphanSweeper(store, documents, { keys, sessions });
   }
@@ -107,6 +114,8 @@ export class Collector {
     await this.#records.collect(marks, cycle);
     cycle.report.phase = "leftovers";
     for (const source of this.#roots) await source.tidy(cycle);
+    await this.#referrers.sweep(cycle);
+    await this.#hidden.sweep(cycle);
     cycle.report.phase = "data";
     await this.#sweeper.sweep(cycle);
     await this.#unfinished?.sweep(cycle);

@@ -56,6 +56,10 @@ export class LinkRoots implements RootSource {
     });
   }
 
+  /** Whether it kept something when the links were last scanned. */
+  readonly isLinked = (key: string): boolean =>
+    (this.#watched.of(key)?.kept.state ?? "deleted") !== "deleted";
+
   async tidy(cycle: Cycle): Promise<void> {
     for (const link of this.#watched.all) {
       const { kept, sinceMs } = link;

@@ -42,6 +42,9 @@ export class RecordCollector {
     this.#keys = keys;
   }
 
+  /** Whether nothing of it was left when it was last looked at. */
+  readonly wasGone = (digest: Digest): boolean => this.#sightings.of(digest)?.state === "gone";
+
   /** @param marks of a scan that this cycle has made */
   async collect(marks: Marks, cycle: Cycle): Promise<void> {
     const listing = { store: this.#store, pace: cycle.pace, signal: cycle.signal };

@@ -25,6 +25,8 @@ export interface WatchedOptions<Value, Kept> {
   readonly keep: (key: string, value: Value) => Kept;
   /** Whether they may be removed by others, between being listed and being read. */
   readonly removable?: boolean;
+  /** Passes over what cannot be read, and counts it. Never for roots: what they keep is not known then. */
+  readonly skipDamaged?: boolean;
 }
 
 export class WatchedDocuments<Value, Kept> {
@@ -52,20 +54,29 @@ export class WatchedDocuments<Value, Kept> {
    * Every document as it is now or was after the scan began.
    *
    * @param each told of each as soon as it is known
-   * @throws when any of them cannot be read; what was seen before stays
+   * @throws when any of them cannot be read, unless that is passed over; what was seen before stays
    */
   async scan(cycle: Cycle, each: (seen: Watched<Kept>) => void = ignore): Promise<void> {
     const next = new Map<string, Watched<Kept>>();
     const listing = { store: this.#store, pace: cycle.pace, signal: cycle.signal };
     for await (const page of listPages(listing, this.#options.prefix)) {
       await cycle.pace.each(page, async (listed) => {
-        const seen = await this.#look(listed, cycle);
+        const seen = await this.#lookOrSkip(listed, cycle);
         if (seen === undefined) return;
         next.set(listed.key, seen);
         each(seen);
       });
     }
     this.#seen = next;
+  }
+
+  async #lookOrSkip(listed: ListedKey, cycle: Cycle): Promise<Watched<Kept> | undefined> {
+    if (!this.#options.skipDamaged) return this.#look(listed, cycle);
+    let seen: Watched<Kept> | undefined;
+    await cycle.tolerate(async () => {
+      seen = await this.#look(listed, cycle);
+    });
+    return seen;
   }
 
   /**

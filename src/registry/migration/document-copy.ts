@@ -8,6 +8,7 @@ import { parseDocument } from "../../storage/document.ts";
 import type { LoadedObject } from "../../storage/object-store.ts";
 import { ObjectDamaged } from "../../storage/store-error.ts";
 import type { ManifestLink } from "../manifest-link.ts";
+import type { Entry } from "../referrers.ts";
 import type { Tag } from "../tag-document.ts";
 import type { MigrationWork } from "./migration-work.ts";
 
@@ -45,6 +46,7 @@ function isTombstone(key: string, loaded: LoadedObject): boolean {
   const { value } = parseDocument<unknown>(key, loaded);
   if (key.startsWith("tag/"))
     return key.includes("!", key.lastIndexOf("/")) || isDeleted(value as Tag);
+  if (key.startsWith("referrer/")) return !("digest" in (value as Entry));
   return key.startsWith("link/") && isDeleted(value as ManifestLink);
 }
 

@@ -189,6 +189,27 @@ export const guards: readonly Guard[] = [
     failing: "tag-leftovers",
   },
   {
+    name: "hiding writes also what is hidden already",
+    file: "registry/hidden-blobs",
+    text: "if (digests.includes(digest))\n                return { digests };",
+    without: "if (digests.includes(digest)) return undefined;",
+    failing: "marker-leftovers",
+  },
+  {
+    name: "a referrer's entry is written anew behind its link",
+    file: "registry/referrers",
+    text: "await this.#documents.update(key, () => value, noEntry);",
+    without: "",
+    failing: "marker-leftovers",
+  },
+  {
+    name: "a referrer's entry stays with its link",
+    file: `${collector}/referrer-sweeper`,
+    text: '(link !== undefined && link.value.state !== "deleted")',
+    without: "false",
+    failing: "marker-leftovers",
+  },
+  {
     name: "a lost answer is found by its transaction, of whatever age",
     file: "storage/document",
     text: "const age = current?.transactions.indexOf(own) ?? -1;",
