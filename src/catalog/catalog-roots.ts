@@ -12,21 +12,28 @@ import type { LinkOwner } from "../registry/collector/link-roots.ts";
 import type { Marks, RootSource } from "../registry/collector/roots.ts";
 import { layout } from "../registry/layout.ts";
 import type { Documents } from "../storage/document.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
 import { ObjectDamaged } from "../storage/store-error.ts";
 import { type CatalogEntry, type CatalogValue, withoutEntry } from "./catalog-document.ts";
 import type { PackageRecord } from "./package-record.ts";
 import { PackageRecords } from "./package-records.ts";
+import { RecordSweeper } from "./record-sweeper.ts";
 import { isServedTag, packageHome } from "./served-names.ts";
+import { StoredCatalog } from "./stored-catalog.ts";
 
 export interface CatalogRootsOptions {
   /** How long the content of a removed package stays, in milliseconds. */
   readonly retainMs: number;
   readonly now?: () => Date;
+  /** Where records of packages are listed; without it those that are over stay. */
+  readonly store?: ObjectStore;
 }
 
 export class CatalogRoots implements RootSource, LinkOwner {
   readonly #documents: Documents;
+  readonly #stored: StoredCatalog;
   readonly #records: PackageRecords;
+  readonly #swept: RecordSweeper | undefined;
   readonly #retainMs: number;
   readonly #now: () => Date;
   /** When this process first saw each entry that is pending. */
@@ -37,19 +44,27 @@ export class CatalogRoots implements RootSource, LinkOwner {
   #tags: ReadonlySet<string> = new Set();
 
   /** @param documents uncached: what is not seen here is taken for garbage */
-  constructor(documents: Documents, { retainMs, now = () => new Date() }: CatalogRootsOptions) {
+  constructor(
+    documents: Documents,
+    { retainMs, now = () => new Date(), store }: CatalogRootsOptions,
+  ) {
     this.#documents = documents;
+    this.#stored = new StoredCatalog(documents);
     this.#records = new PackageRecords(documents);
+    this.#swept = store && new RecordSweeper(store, documents);
     this.#retainMs = retainMs;
     this.#now = now;
   }
 
   async scan(marks: Marks, cycle: Cycle): Promise<void> {
+    await this.#swept?.scan(cycle);
     const entries = await this.#read(cycle);
     this.#owned = new Map();
     const tags = new Set<string>();
     for (const entry of entries) {
+      cycle.report.roots += 1;
       const record = await this.#record(entry, cycle);
+      if (record === undefined) continue;
       const closure = new Set(record.closure);
       for (const digest of closure) marks.add(digest);
       this.#own(packageHome(record.definition.name), closure);
@@ -57,7 +72,6 @@ export class CatalogRoots implements RootSource, LinkOwner {
         this.#own(repository, closure);
         tags.add(`${repository}:${tag}`);
       }
-      cycle.report.roots += 1;
     }
     this.#entries = entries;
     this.#tags = tags;
@@ -81,11 +95,22 @@ export class CatalogRoots implements RootSource, LinkOwner {
   async tidy(cycle: Cycle): Promise<void> {
     const over = this.#entries.filter((entry) => this.#isOver(entry, cycle));
     for (const entry of over) await cycle.tolerate(() => this.#drop(entry, cycle));
+    if (cycle.acting) await cycle.tolerate(() => this.#sweepRecords(cycle));
+  }
+
+  /** What the copy of the catalogue names must be there, too, for the day on which it is needed. */
+  async #sweepRecords(cycle: Cycle): Promise<void> {
+    await cycle.next();
+    await this.#stored.copy();
+    const named = new Set(this.#entries.map(({ record }) => record));
+    await this.#swept?.sweep(named, cycle);
   }
 
   async #read(cycle: Cycle): Promise<readonly CatalogEntry[]> {
     await cycle.next();
-    const document = await this.#documents.read<CatalogValue>(layout.catalog);
+    const document = cycle.acting
+      ? await this.#stored.read()
+      : await this.#documents.read<CatalogValue>(layout.catalog);
     // Documents never go away: this is a lost disk, and not a registry without packages.
     if (document === undefined && this.#entries.length > 0) {
       throw new ObjectDamaged(layout.catalog, "it vanished");
@@ -96,9 +121,18 @@ export class CatalogRoots implements RootSource, LinkOwner {
     return document?.value.entries ?? [];
   }
 
-  async #record({ record: digest }: CatalogEntry, cycle: Cycle): Promise<PackageRecord> {
+  /**
+   * @returns undefined for a pending entry whose record is not written yet: what it needs is looked up
+   *          behind that
+   */
+  async #record(
+    { record: digest, state }: CatalogEntry,
+    cycle: Cycle,
+  ): Promise<PackageRecord | undefined> {
     await cycle.next();
-    const record = await this.#records.read(digest);
+    const pending = state === "pending";
+    const record = await (pending ? this.#records.find(digest) : this.#records.read(digest));
+    if (record === undefined) return undefined;
     const whole = Array.isArray(record.closure) && record.closure.every(isDigest);
     if (!whole || !Array.isArray(record.images)) {
       throw new ObjectDamaged(layout.package(digest), "it is no package record");
@@ -125,9 +159,9 @@ export class CatalogRoots implements RootSource, LinkOwner {
     if (!cycle.acting) return;
     await cycle.next();
     let dropped = false;
-    await this.#documents.update<CatalogValue>(layout.catalog, (current) => {
-      dropped = current?.entries.some((one) => one.id === id && one.state === state) ?? false;
-      return current && dropped ? withoutEntry(current, id) : undefined;
+    await this.#stored.update((current) => {
+      dropped = current.entries.some((one) => one.id === id && one.state === state);
+      return dropped ? withoutEntry(current, id) : undefined;
     });
     if (dropped) cycle.report.expired += 1;
   }

@@ -13,6 +13,7 @@ import { ObjectDamaged, StoreUnavailable } from "../storage/store-error.ts";
 import { type CatalogEntry, type CatalogValue, emptyCatalog } from "./catalog-document.ts";
 import type { CatalogSnapshot, PackageRecord } from "./package-record.ts";
 import type { PackageRecords } from "./package-records.ts";
+import type { StoredCatalog } from "./stored-catalog.ts";
 
 interface View {
   readonly document: Document<CatalogValue> | undefined;
@@ -32,11 +33,13 @@ const policy: CachePolicy<CatalogValue> = {
 
 export class CatalogView {
   readonly #documents: RecentDocuments;
+  readonly #stored: StoredCatalog;
   readonly #records: PackageRecords;
   #view: View | undefined;
 
-  constructor(documents: RecentDocuments, records: PackageRecords) {
+  constructor(documents: RecentDocuments, stored: StoredCatalog, records: PackageRecords) {
     this.#documents = documents;
+    this.#stored = stored;
     this.#records = records;
   }
 
@@ -49,7 +52,7 @@ export class CatalogView {
   }
 
   async #current(): Promise<View> {
-    const document = await this.#documents.read(layout.catalog, policy);
+    const document = await this.#read();
     if (this.#view && this.#view.document?.revision === document?.revision) return this.#view;
     // Documents never go away: this is a lost disk, and not a registry without packages.
     if (this.#view?.document && !document) throw new StoreUnavailable("the catalogue vanished");
@@ -58,10 +61,20 @@ export class CatalogView {
     return view;
   }
 
+  async #read(): Promise<Document<CatalogValue> | undefined> {
+    try {
+      const document = await this.#documents.read(layout.catalog, policy);
+      if (document) return document;
+    } catch (error) {
+      if (!(error instanceof ObjectDamaged)) throw error;
+    }
+    return this.#stored.read();
+  }
+
   async #project(document: Document<CatalogValue> | undefined): Promise<View> {
     const { entries } = document?.value ?? emptyCatalog;
     const shown = entries.filter(({ state }) => state !== "pending");
-    const all = await Promise.all(shown.map((entry) => this.#read(entry)));
+    const all = await Promise.all(shown.map((entry) => this.#readEntry(entry)));
     const readable = all.filter((one) => "record" in one);
     return {
       document,
@@ -84,7 +97,7 @@ export class CatalogView {
   }
 
   /** One damaged record costs one package, not the index of the whole cluster. */
-  async #read(entry: CatalogEntry): Promise<ReadEntry> {
+  async #readEntry(entry: CatalogEntry): Promise<ReadEntry> {
     try {
       return { entry, record: await this.#records.read(entry.record) };
     } catch (cause) {

@@ -13,16 +13,13 @@ import { readBundle } from "../packages/bundle-reader.ts";
 import { checkPackageImages, type StoredContent } from "../packages/check-package-images.ts";
 import type { PackageAsset, PackageContent } from "../packages/package-content.ts";
 import { readPackageContent } from "../packages/read-package-content.ts";
-import { layout } from "../registry/layout.ts";
 import type { Registry } from "../registry/registry.ts";
 import { ManifestBlobUnknown } from "../registry/registry-errors.ts";
 import { StoreUnavailable } from "../storage/store-error.ts";
 import type { AddedPackage, AddOptions, Catalog, PackageBundle, RemoveOptions } from "./catalog.ts";
 import {
   type CatalogEntry,
-  type CatalogValue,
   committed,
-  emptyCatalog,
   findCommitted,
   findRetired,
   retired,
@@ -39,8 +36,9 @@ import {
 import { CatalogView } from "./catalog-view.ts";
 import { planPackage } from "./package-bundle.ts";
 import { PackagePublication } from "./package-publication.ts";
-import type { CatalogSnapshot, PublishedPackage } from "./package-record.ts";
-import { PackageRecords } from "./package-records.ts";
+import type { CatalogSnapshot, PackageRecord, PublishedPackage } from "./package-record.ts";
+import { digestOfRecord, PackageRecords } from "./package-records.ts";
+import { StoredCatalog } from "./stored-catalog.ts";
 
 export interface PackageCatalogOptions {
   readonly now?: () => Date;
@@ -48,14 +46,16 @@ export interface PackageCatalogOptions {
 
 export class PackageCatalog implements Catalog {
   readonly #registry: Registry;
+  readonly #stored: StoredCatalog;
   readonly #records: PackageRecords;
   readonly #view: CatalogView;
   readonly #now: () => Date;
 
   constructor(registry: Registry, { now = () => new Date() }: PackageCatalogOptions = {}) {
     this.#registry = registry;
+    this.#stored = new StoredCatalog(registry.documents);
     this.#records = new PackageRecords(registry.documents);
-    this.#view = new CatalogView(registry.recent, this.#records);
+    this.#view = new CatalogView(registry.recent, this.#stored, this.#records);
     this.#now = now;
   }
 
@@ -123,12 +123,14 @@ export class PackageCatalog implements Catalog {
     wanted: AddOptions,
   ): Promise<AddedPackage> {
     const record = await publication.prepare();
-    const entry = await this.#pend(name, version, await this.#records.write(record), root);
+    const entry = await this.#pend(name, version, digestOfRecord(record), root);
     try {
-      const releaseVersion = await this.#complete(entry, publication, wanted);
+      // Behind its entry, so that a collector which has not seen that finds the record changed.
+      await this.#records.write(record);
+      const releaseVersion = await this.#complete(entry, record, publication, wanted);
       return { record, releaseVersion, created: true };
     } catch (error) {
-      await this.#update((catalog) => withoutEntry(catalog, entry.id));
+      await this.#stored.update((catalog) => withoutEntry(catalog, entry.id));
       const twin = await this.#present(name, version, root).catch(() => undefined);
       if (twin) return twin; // somebody else added the very same at the same time
       await publication.undo();
@@ -142,7 +144,7 @@ export class PackageCatalog implements Catalog {
     { now = false }: RemoveOptions = {},
   ): Promise<PublishedPackage> {
     let removed: CatalogEntry | undefined;
-    const { entries } = await this.#update((catalog) => {
+    const { entries } = await this.#stored.update((catalog) => {
       removed = findCommitted(catalog, name, version);
       if (now) removed ??= findRetired(catalog, name, version);
       if (removed && now) return withoutVersion(catalog, removed);
@@ -163,11 +165,12 @@ export class PackageCatalog implements Catalog {
     root: Digest,
     again?: PackagePublication,
   ): Promise<AddedPackage | undefined> {
-    const current = await this.#registry.documents.read<CatalogValue>(layout.catalog);
+    const current = await this.#stored.read();
     const entry = current && findCommitted(current.value, name, version);
     if (entry === undefined) return undefined;
     if (entry.root !== root) throw new PackageConflict(await this.#published(entry));
     if (again) {
+      await this.#stored.copy(); // whoever has added it may not have come to that
       await this.#records.write(await again.prepare());
       await again.restore();
     }
@@ -185,17 +188,17 @@ export class PackageCatalog implements Catalog {
       releaseVersion: 0,
       addedAt: this.#now().toISOString(),
     };
-    await this.#update((catalog) => withEntry(catalog, entry));
+    await this.#stored.change((catalog) => withEntry(catalog, entry));
     return entry;
   }
 
   /** After the entry was written: what is found here now stays here until it is committed. */
   async #complete(
     entry: CatalogEntry,
+    record: PackageRecord,
     publication: PackagePublication,
     wanted: AddOptions,
   ): Promise<number> {
-    const record = await this.#records.read(entry.record);
     const absent = await this.#registry.manifests.absent(new Set(record.closure));
     if (absent.length > 0) throw new PackageIncomplete(absent);
     // A collector that has read the catalogue before the entry was there finds these links changed.
@@ -210,7 +213,7 @@ export class PackageCatalog implements Catalog {
     { releaseVersion }: AddOptions,
   ): Promise<number> {
     const nowSeconds = Math.floor(this.#now().getTime() / 1000);
-    const catalog = await this.#update((current) =>
+    const catalog = await this.#stored.update((current) =>
       findCommitted(current, name, version)
         ? undefined
         : committed(current, id, nowSeconds, releaseVersion),
@@ -223,17 +226,6 @@ export class PackageCatalog implements Catalog {
 
   async #published({ record, releaseVersion }: CatalogEntry): Promise<PublishedPackage> {
     return { record: await this.#records.read(record), releaseVersion };
-  }
-
-  /** @param change returns undefined to leave the catalogue as it is */
-  async #update(
-    change: (catalog: CatalogValue) => CatalogValue | undefined,
-  ): Promise<CatalogValue> {
-    const { documents } = this.#registry;
-    const document = await documents.update<CatalogValue>(layout.catalog, (current) =>
-      change(current ?? emptyCatalog),
-    );
-    return document?.value ?? emptyCatalog;
   }
 }
 

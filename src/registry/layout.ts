@@ -14,6 +14,7 @@
  * hidden/<repository>                     document  blobs deleted through this repository
  * package/<2 hex>/<hex>                   document  package record, named by the hash of its content
  * catalog                                 document  packages in this registry
+ * catalog-copy                            document  the same as of its last acknowledged change
  * quarantine/<time>.<hex>                 data      what was left of damaged content, for the operator
  * scrub                                   document  how far the scrub is, and what it has found
  * usage                                   document  how many bytes are stored
@@ -62,6 +63,7 @@ export const layout = {
   packages: "package/",
   package: (digest: Digest): string => `package/${hexOf(digest).slice(0, 2)}/${hexOf(digest)}`,
   catalog: "catalog",
+  catalogCopy: "catalog-copy",
   signingKeys: "key/signing",
   scrub: "scrub",
   usage: "usage",

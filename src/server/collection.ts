@@ -99,7 +99,7 @@ function createLoop(
   const { gc, packages } = config;
   const store = openStore(storage);
   const documents = new Documents(store, changesOfCached(changes));
-  const roots = new CatalogRoots(documents, { retainMs: packages.retainDays * dayMs });
+  const roots = new CatalogRoots(documents, { retainMs: packages.retainDays * dayMs, store });
   const collector = new Collector(store, documents, {
     ages: agesOf(config),
     roots: [roots],

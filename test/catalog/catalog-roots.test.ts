@@ -4,6 +4,7 @@ import { it } from "node:test";
 import { CatalogRoots } from "../../src/catalog/catalog-roots.ts";
 import { PackageCatalog } from "../../src/catalog/package-catalog.ts";
 import type { PublishedPackage } from "../../src/catalog/package-record.ts";
+import { digestOfRecord } from "../../src/catalog/package-records.ts";
 import { parseRepositoryName } from "../../src/oci/reference.ts";
 import { layout } from "../../src/registry/layout.ts";
 import { Documents } from "../../src/storage/document.ts";
@@ -11,6 +12,7 @@ import { fixedBody } from "../fixtures/body.ts";
 import { type Bundle, makeBundle, smallImage } from "../fixtures/bundle.ts";
 import { CollectorUnderTest } from "../registry/collector-under-test.ts";
 import { describeRegistry } from "../registry/registry-under-test.ts";
+import { ScriptedStore } from "../storage/scripted-store.ts";
 
 const { signal } = new AbortController();
 const dayMs = 86_400_000;
@@ -26,12 +28,16 @@ describeRegistry("packages beside the collector", (tested) => {
       images: { "docker.io/library/app:1": await smallImage("app") },
     });
 
-  const gcOf = (clock?: () => number) => {
-    const documents = new Documents(tested().store);
-    const roots = new CatalogRoots(documents, { retainMs: 30 * dayMs, now: () => today });
+  const gcOf = (clock?: () => number, store = new ScriptedStore(tested().store)) => {
+    const documents = new Documents(store);
+    const roots = new CatalogRoots(documents, {
+      retainMs: 30 * dayMs,
+      now: () => today,
+      store,
+    });
     const ages = clock ? { graceMs: 10 } : {};
     const settings = { roots: [roots], owner: roots, ages, ...(clock && { clock }) };
-    return new CollectorUnderTest(tested().store, settings);
+    return new CollectorUnderTest(store, settings);
   };
   const here = async ({ record }: PublishedPackage): Promise<boolean> => {
     const found = record.closure.map((digest) => tested().there.blobs.exists(digest));
@@ -86,6 +92,55 @@ describeRegistry("packages beside the collector", (tested) => {
       await gc.cycles();
       assert.equal(await here(added), false);
     }
+  });
+
+  const recordOf = ({ record }: PublishedPackage): string => layout.package(digestOfRecord(record));
+
+  it("leave no record behind, and have one again when they come again", async () => {
+    const added = await catalog().ingest((await bundle()).stream(), signal);
+    const gc = gcOf();
+    await gc.cycles();
+    const sizeOf = () => tested().store.stat(recordOf(added));
+    assert.ok(((await sizeOf()) ?? 0) > 1000);
+    await catalog().remove("hello", "1.0", { now: true });
+    await gc.cycles();
+    assert.ok(((await sizeOf()) ?? 0) < 500);
+    await catalog().ingest((await bundle()).stream(), signal);
+    await gc.cycles();
+    assert.equal((await catalog().snapshot()).packages.length, 1);
+  });
+
+  for (const method of ["load", "save"] as const) {
+    it(`have a record when they come again while it goes, at its ${method}`, async () => {
+      const added = await catalog().ingest((await bundle()).stream(), signal);
+      await catalog().remove("hello", "1.0", { now: true });
+      const store = new ScriptedStore(tested().store);
+      const gc = gcOf(undefined, store);
+      const scanned = store.hold("list", /^rec\//);
+      const cycle = gc.cycle();
+      await scanned.arrived; // the catalogue was read without the entry
+      const clearing = store.hold(method, /^package\//);
+      await scanned.proceed();
+      await clearing.arrived;
+      await catalog().ingest((await bundle()).stream(), signal);
+      await clearing.proceed();
+      await cycle;
+      const { packages, unreadable } = await new PackageCatalog(tested().there).snapshot();
+      assert.deepEqual(unreadable, []);
+      assert.equal(packages[0]?.record.root, added.record.root);
+      await gcOf().cycles();
+    });
+  }
+
+  it("are in nobody's way while their record is not written yet", async () => {
+    const writing = tested().here.store.hold("save", /^package\//);
+    const adding = catalog().ingest((await bundle()).stream(), signal);
+    await writing.arrived;
+    const gc = gcOf(() => 0);
+    await gc.cycle();
+    assert.equal((await gc.cycle()).roots, 1);
+    await writing.proceed();
+    assert.ok(await here(await adding));
   });
 
   it("k1: are refused when their content went before their entry was there", async () => {

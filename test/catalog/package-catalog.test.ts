@@ -221,7 +221,7 @@ describeRegistry("package catalogue", (tested) => {
     const catalog = here();
     const added = await add(catalog, await bundle());
     assert.deepEqual(await shown(catalog), ["hello 1.0"]);
-    await tested().store.delete(layout.catalog);
+    for (const key of [layout.catalog, layout.catalogCopy]) await tested().store.delete(key);
     await assert.rejects(catalog.snapshot(), { code: "UNAVAILABLE" });
     const [asset] = added.record.assets;
     await assert.rejects(catalog.asset(asset?.path ?? ""), { code: "UNAVAILABLE" });

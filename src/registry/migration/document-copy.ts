@@ -46,6 +46,7 @@ function isTombstone(key: string, loaded: LoadedObject): boolean {
   const { value } = parseDocument<unknown>(key, loaded);
   if (key.startsWith("tag/"))
     return key.includes("!", key.lastIndexOf("/")) || isDeleted(value as Tag);
+  if (key.startsWith("package/")) return isDeleted(value as ManifestLink);
   if (key.startsWith("referrer/")) return !("digest" in (value as Entry));
   return key.startsWith("link/") && isDeleted(value as ManifestLink);
 }

@@ -108,7 +108,10 @@ export class Scrubber {
         await onProgress(position);
       }
     }
-    const counts = await this.#look(layout.catalog, position.counts, signal);
+    let { counts } = position;
+    for (const key of [layout.catalog, layout.catalogCopy]) {
+      counts = await this.#look(key, counts, signal);
+    }
     await this.refresh();
     return { startedAt: position.startedAt, finishedAt: this.#time(), counts };
   }

@@ -210,6 +210,29 @@ export const guards: readonly Guard[] = [
     failing: "marker-leftovers",
   },
   {
+    name: "a package's record is written anew behind its entry",
+    file: "catalog/package-records",
+    text: "await this.#documents.update(key, () => record, clearedRecord);",
+    without:
+      "await this.#documents.update(key, (found) => (found && !isCleared(found) ? undefined : record), clearedRecord);",
+    failing: "../catalog/catalog-roots",
+  },
+  {
+    name: "a package's record goes from the version that was seen before the catalogue",
+    file: `${collector}/watched-documents`,
+    text: "if (current?.revision !== revision)",
+    without: "if (current === undefined)",
+    failing: "../catalog/catalog-roots",
+  },
+  {
+    name: "a copy of the catalogue is never older than the one before it",
+    file: "catalog/stored-catalog",
+    text: "const copy = await this.#documents.readOver(layout.catalogCopy, noCopy);\n            // Read behind the copy that is replaced: so a copy is never older than the one before it.\n            const current = await this.#readWhole();",
+    without:
+      "const current = await this.#readWhole();\n            await Promise.resolve();\n            const copy = await this.#documents.readOver(layout.catalogCopy, noCopy);",
+    failing: "../catalog/stored-catalog",
+  },
+  {
     name: "a lost answer is found by its transaction, of whatever age",
     file: "storage/document",
     text: "const age = current?.transactions.indexOf(own) ?? -1;",
