@@ -27,6 +27,8 @@ async function main(): Promise<number> {
         return await healthcheck(command.options);
       case "migrate-storage":
         return await migrate(command.options);
+      case "purge-tombstones":
+        return await purge(command.options);
       case "run":
         return await run(command.options);
       case "serve":
@@ -79,6 +81,14 @@ async function migrate(options: readonly string[]): Promise<number> {
     process.stderr.write("Interrupted; run the same command again, or with --cancel\n");
     return 130;
   }
+}
+
+/** Broken off at any point, it can be run again. */
+async function purge(options: readonly string[]): Promise<number> {
+  const { stdout, env: environment } = process;
+  const { purgeStorage } = await import("./server/purge-tombstones.ts");
+  await purgeStorage(options, { environment, stdout, signal: stopSignal() });
+  return 0;
 }
 
 function stopSignal(): AbortSignal {

@@ -11,10 +11,12 @@ export function helpText(): string {
        dcos-registry-server serve FILE.dcos... [options]
        dcos-registry-server healthcheck [options]
        dcos-registry-server migrate-storage --from STORAGE --to STORAGE [options]
+       dcos-registry-server purge-tombstones [options]
 
 Serves an OCI registry and a DC/OS package repository, out of its storage or, with serve, straight
 out of bundles, which it does not copy and only reads; healthcheck asks whether it does, and exits
-with 0 when so; migrate-storage moves all to another storage (migrate-storage --help).
+with 0 when so; migrate-storage moves all to another storage (migrate-storage --help), and
+purge-tombstones rids a stopped one of notes about what was deleted (purge-tombstones --help).
 
 Options:
 ${rows.join("\n")}

@@ -7,7 +7,7 @@
 
 export type ServerCommand =
   | {
-      readonly name: "run" | "healthcheck" | "migrate-storage";
+      readonly name: "run" | "healthcheck" | "migrate-storage" | "purge-tombstones";
       readonly options: readonly string[];
     }
   | {
@@ -24,7 +24,9 @@ export function readCommandWords(argv: readonly string[]): ServerCommand {
   const [first = "", ...rest] = argv;
   if (first === "/bin/sh") return asShell(rest);
   if (first === "serve") return serveFiles(rest);
-  if (first === "healthcheck" || first === "migrate-storage") return { name: first, options: rest };
+  if (first === "healthcheck" || first === "migrate-storage" || first === "purge-tombstones") {
+    return { name: first, options: rest };
+  }
   return { name: "run", options: argv };
 }
 

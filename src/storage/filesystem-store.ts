@@ -173,6 +173,12 @@ export class FilesystemStore implements ObjectStore {
     });
   }
 
+  /** When it was written, by the clock of the file system. Undefined where there is no such object. */
+  async writtenAt(key: string): Promise<number | undefined> {
+    const file = path.join(this.#objects, checkKey(key));
+    return explained(`stat ${key}`, async () => (await unlessAbsent(stat(file)))?.mtimeMs);
+  }
+
   /**
    * From now on lists are made from memory where every change is announced to what is returned. It is
    * not trusted before `trustUntil` says so.

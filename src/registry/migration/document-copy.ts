@@ -7,9 +7,7 @@
 import { parseDocument } from "../../storage/document.ts";
 import type { LoadedObject } from "../../storage/object-store.ts";
 import { ObjectDamaged } from "../../storage/store-error.ts";
-import type { ManifestLink } from "../manifest-link.ts";
-import type { Entry } from "../referrers.ts";
-import type { Tag } from "../tag-document.ts";
+import { isHint, isTombstone } from "../tombstone.ts";
 import type { MigrationWork } from "./migration-work.ts";
 
 /** Brings one document of the target to the state that it has in the source. */
@@ -17,7 +15,7 @@ export async function bringDocument(work: MigrationWork, key: string): Promise<v
   const loaded = await work.source.load(key);
   const before = await work.target.load(key);
   try {
-    if (loaded && !isTombstone(key, loaded)) return await copyDocument(work, key, loaded, before);
+    if (loaded && !staysBehind(key, loaded)) return await copyDocument(work, key, loaded, before);
   } catch (error) {
     if (!(error instanceof ObjectDamaged)) throw error;
     return work.damaged(key, error);
@@ -42,15 +40,6 @@ export async function removeDocument(work: MigrationWork, key: string): Promise<
   work.copied({ documents: 1 });
 }
 
-function isTombstone(key: string, loaded: LoadedObject): boolean {
-  const { value } = parseDocument<unknown>(key, loaded);
-  if (key.startsWith("tag/"))
-    return key.includes("!", key.lastIndexOf("/")) || isDeleted(value as Tag);
-  if (key.startsWith("package/")) return isDeleted(value as ManifestLink);
-  if (key.startsWith("referrer/")) return !("digest" in (value as Entry));
-  return key.startsWith("link/") && isDeleted(value as ManifestLink);
-}
-
-function isDeleted(value: Tag | ManifestLink): boolean {
-  return value.state === "deleted" && !("twin" in value);
+function staysBehind(key: string, loaded: LoadedObject): boolean {
+  return isHint(key) || isTombstone(key, parseDocument<unknown>(key, loaded).value);
 }

@@ -233,6 +233,14 @@ export const guards: readonly Guard[] = [
     failing: "../catalog/stored-catalog",
   },
   {
+    name: "a tombstone goes before its hint",
+    file: "registry/tombstone-purge",
+    text: "await store.delete(key);\n    // Behind",
+    without:
+      "const behind = hintOf(key, value);\n    if (behind !== undefined)\n        await store.delete(behind);\n    await store.delete(key);\n    // Behind",
+    failing: "tombstone-purge",
+  },
+  {
     name: "a lost answer is found by its transaction, of whatever age",
     file: "storage/document",
     text: "const age = current?.transactions.indexOf(own) ?? -1;",
