@@ -11,6 +11,7 @@
  * directory; a document then becomes read-only, which says that it may be relied on. A document's revision is the hash of its bytes, as an S3 ETag is.
  */
 import { createHash } from "node:crypto";
+import { closeSync } from "node:fs";
 import { link, mkdir, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 import { AnnouncedNames } from "./announced-names.ts";
@@ -19,6 +20,7 @@ import type { Memory } from "./document-changes.ts";
 import {
   createStaged,
   DurableDirectories,
+  syncContent,
   syncDirectory,
   writeFully,
   writeStaged,
@@ -98,7 +100,7 @@ export class FilesystemStore implements ObjectStore {
         if ("absent" in precondition) await this.#create(staged, target, key);
         else await this.#replace(staged, target, key, precondition.revision);
       } finally {
-        await rm(staged, { force: true });
+        await unlessAbsent(unlink(staged));
       }
     });
     return revisionOf(bytes);
@@ -118,27 +120,27 @@ export class FilesystemStore implements ObjectStore {
     const staged = await explained(`stage ${key}`, () => createStaged(this.#staging));
     let size = 0;
     let open = true;
-    const close = async (): Promise<void> => {
-      if (open) await staged.handle.close();
+    const close = (): void => {
+      if (open) closeSync(staged.descriptor);
       open = false;
     };
     return {
       append: (chunk) =>
         explained(`append to ${key}`, async () => {
-          await writeFully(staged.handle, chunk);
+          await writeFully(staged.descriptor, chunk);
           size += chunk.byteLength;
         }),
       commit: () =>
         explained(`commit ${key}`, async () => {
-          await staged.handle.datasync();
-          await close();
+          await syncContent(staged.descriptor);
+          close();
           await this.#directories.ensure(path.dirname(target));
           await rename(staged.path, target);
           await syncDirectory(path.dirname(target));
           return size;
         }),
       abort: async () => {
-        await close().catch(() => undefined); // the file goes away whatever close says
+        close();
         await rm(staged.path, { force: true });
       },
     };

@@ -6,14 +6,24 @@
  * behind the sync: that mark travels with the file and is set only on the very file it speaks of.
  * Who finds a file without the mark syncs the directory himself.
  */
-import { chmod, type FileHandle, open } from "node:fs/promises";
+import { closeSync, fchmod, fstatSync, open, read } from "node:fs";
+import { chmod } from "node:fs/promises";
+import { promisify } from "node:util";
+
+const openFile = promisify(open);
+const readSome = promisify(read);
+const setMode = promisify(fchmod);
 
 const settledMode = 0o400;
 const writable = 0o200;
 
-/** Sets the mark, behind the sync. Where it cannot be set the next reader syncs again: no harm. */
-export async function markSettled(file: string | FileHandle): Promise<void> {
-  const marked = typeof file === "string" ? chmod(file, settledMode) : file.chmod(settledMode);
+/**
+ * Sets the mark, behind the sync. Where it cannot be set the next reader syncs again: no harm.
+ *
+ * @param file name or descriptor
+ */
+export async function markSettled(file: string | number): Promise<void> {
+  const marked = typeof file === "string" ? chmod(file, settledMode) : setMode(file, settledMode);
   await marked.catch(() => undefined);
 }
 
@@ -24,25 +34,26 @@ export async function markSettled(file: string | FileHandle): Promise<void> {
  * @throws what `open` throws, and what `sync` throws: then nothing can be said about the document
  */
 export async function readSettled(file: string, sync: () => Promise<void>): Promise<Buffer> {
-  const handle = await open(file, "r");
+  const descriptor = await openFile(file, "r");
   try {
-    const { size, mode } = await handle.stat();
-    const bytes = await readFully(handle, size);
+    // An open file's facts are in the kernel's memory: no thread has to be asked for them.
+    const { size, mode } = fstatSync(descriptor);
+    const bytes = await readFully(descriptor, size);
     if ((mode & writable) !== 0) {
       await sync();
-      await markSettled(handle);
+      await markSettled(descriptor);
     }
     return bytes;
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }
 
 /** Documents never grow or shrink in place; what ends early is damaged, and its parser says so. */
-async function readFully(handle: FileHandle, size: number): Promise<Buffer> {
+async function readFully(descriptor: number, size: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(size);
   for (let done = 0; done < size; ) {
-    const { bytesRead } = await handle.read(bytes, done, size - done, done);
+    const { bytesRead } = await readSome(descriptor, bytes, done, size - done, done);
     if (bytesRead === 0) return bytes.subarray(0, done);
     done += bytesRead;
   }

@@ -145,7 +145,7 @@ export class SharedRead {
       this.#file = await openNameless(this.#options.directory);
       for await (const chunk of body) {
         if (this.#fetched + chunk.byteLength > this.#options.maxBytes) throw new Error("too large");
-        await writeFully(this.#file, chunk);
+        await writeFully(this.#file.fd, chunk);
         this.#fetched += chunk.byteLength;
         this.#wake();
       }
