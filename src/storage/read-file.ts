@@ -1,9 +1,17 @@
-/** Streams a file, or a part of it, through two buffers: one is read while the other is consumed. */
+/**
+ * Streams a file, or a part of it, through two buffers: one is read while the other is consumed.
+ *
+ * Who consumes slowly gives large buffers back, and who is quick again gets them again.
+ */
 import { type FileHandle, open } from "node:fs/promises";
 import type { ByteRange, ReadOptions } from "./object-store.ts";
 import { explained } from "./platform-error.ts";
-import { takeBuffers } from "./read-buffers.ts";
+import { areLargeFree, type BufferPair, takeBuffers } from "./read-buffers.ts";
 import { ObjectDamaged } from "./store-error.ts";
+
+/** A chunk that takes longer shows a slow consumer, one that takes less a quick one. */
+const slowMs = 1000;
+const quickMs = 10;
 
 /**
  * Opens first, so that a missing file is known before anything is promised to a reader.
@@ -53,8 +61,8 @@ class FileStream implements AsyncIterable<Buffer> {
 
   async *#chunks(): AsyncGenerator<Buffer, void, undefined> {
     const { start, end } = this.#range;
-    const { pair, release } = takeBuffers(end - start + 1);
-    let ahead = this.#readAhead(pair[0], start);
+    let buffers = takeBuffers(end - start + 1);
+    let ahead = this.#readAhead(buffers.pair[0], start);
     try {
       let position = start;
       for (let turn = 1; ; turn = 1 - turn) {
@@ -62,12 +70,20 @@ class FileStream implements AsyncIterable<Buffer> {
         if (chunk === undefined) return;
         this.#signal?.throwIfAborted();
         position += chunk.byteLength;
-        ahead = this.#readAhead(turn === 0 ? pair[0] : pair[1], position);
+        ahead = this.#readAhead(turn === 0 ? buffers.pair[0] : buffers.pair[1], position);
+        const given = performance.now();
         yield chunk;
+        const others = otherBuffers(buffers, performance.now() - given, end - position + 1);
+        if (others === undefined) continue;
+        await ahead.catch(() => undefined); // what it reads is read again
+        buffers.release();
+        buffers = others;
+        ahead = this.#readAhead(buffers.pair[0], position);
+        turn = 0;
       }
     } finally {
       await ahead.catch(() => undefined); // a read in flight still writes into its buffer
-      release();
+      buffers.release();
       await this.#handle.close();
     }
   }
@@ -90,4 +106,14 @@ class FileStream implements AsyncIterable<Buffer> {
     if (bytesRead > 0) return buffer.subarray(0, bytesRead);
     throw new ObjectDamaged(this.#key, `it ends at byte ${position} of ${end + 1}`);
   }
+}
+
+/** Those that the consumer's pace deserves, when he has others. */
+function otherBuffers(
+  { scarce, pair: [{ byteLength }] }: BufferPair,
+  tookMs: number,
+  left: number,
+): BufferPair | undefined {
+  if (scarce) return tookMs > slowMs ? takeBuffers(left, true) : undefined;
+  return tookMs <= quickMs && left > byteLength && areLargeFree() ? takeBuffers(left) : undefined;
 }
