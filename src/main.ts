@@ -17,6 +17,9 @@ import { serveBundles } from "./server/serve-bundles.ts";
 // What Node this product needs it says itself; the AWS client must not say it on every start.
 process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
 
+/** Under load a line is no write of its own; what is left at the end is written then. */
+const logBatches = { minLength: 4096, periodicFlush: 100 };
+
 process.exitCode = await main();
 
 async function main(): Promise<number> {
@@ -59,7 +62,7 @@ async function run(options: readonly string[], files?: readonly string[]): Promi
   const { config } = invocation;
   const log = pino(
     { level: config.logLevel, base: cluster.worker ? { worker: cluster.worker.id } : null },
-    pino.destination({ dest: 2, sync: false }),
+    pino.destination({ dest: 2, sync: false, ...logBatches }),
   );
   const started = (served: Served): unknown => process.stdout.write(banner(served));
   if (cluster.isWorker) await serveAsWorker(config, log, stop);
