@@ -5,13 +5,11 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { Pool } from "undici";
-import { bucketFlags } from "../fixtures/bucket-server.ts";
+import { BucketSuite } from "../fixtures/bucket-suite.ts";
 import { Ceph, cephPrograms } from "../fixtures/ceph.ts";
 import { lacking } from "../fixtures/requirements.ts";
-import { S3Bucket } from "../fixtures/s3-bucket.ts";
-import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
 import { ServerProcess } from "../fixtures/server-process.ts";
 import { soak } from "../soak.ts";
 
@@ -52,27 +50,14 @@ class Content {
 
 describe("large uploads", { skip: lacking(...cephPrograms) }, () => {
   const block = randomBytes(MiB);
-  let ceph: Ceph;
-  let bucket: S3Bucket;
-  let scratch: string;
-
-  before(async () => {
-    scratch = await makeScratch("large");
-    ceph = await Ceph.start({ gateways: 1, content: soak ? "file" : "memory" });
-    bucket = await S3Bucket.create(ceph.place);
-  });
-
-  after(async () => {
-    await bucket?.close();
-    await ceph?.stop();
-    await removeScratch(scratch);
-  });
+  const content = soak ? "file" : "memory";
+  const suite = new BucketSuite("large", () => Ceph.start({ gateways: 1, content }));
 
   const withServer = async (
     flags: readonly string[],
     use: (server: ServerProcess, pool: Pool) => Promise<void>,
   ): Promise<void> => {
-    const server = await ServerProcess.start({ directory: scratch, flags });
+    const server = await ServerProcess.start({ directory: suite.scratch, flags });
     const ca = await server.developmentCa();
     const pool = new Pool(server.url, { connect: { ca }, connections: parallel });
     try {
@@ -83,12 +68,9 @@ describe("large uploads", { skip: lacking(...cephPrograms) }, () => {
     }
   };
 
-  const bucketOf = (name: string): Promise<string[]> =>
-    bucketFlags({ place: ceph.place, bucket: bucket.name, path: name, directory: scratch });
-
   const storages: readonly (readonly [string, () => Promise<string[]>])[] = [
     ["a disk", async () => []],
-    ["a bucket", () => bucketOf("one")],
+    ["a bucket", () => suite.flags("one")],
   ];
 
   for (const [name, flags] of storages) {
@@ -108,7 +90,7 @@ describe("large uploads", { skip: lacking(...cephPrograms) }, () => {
   }
 
   it(`keep the server's memory below ${memoryBytes / MiB} MiB, ${parallel} at a time`, async (t) => {
-    await withServer(await bucketOf("many"), async (server, pool) => {
+    await withServer(await suite.flags("many"), async (server, pool) => {
       const contents = Array.from({ length: parallel }, () => new Content(eachBytes, block));
       const begun = performance.now();
       await Promise.all(contents.map((content) => push(pool, content)));

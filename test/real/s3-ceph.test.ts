@@ -2,53 +2,36 @@
 import assert from "node:assert/strict";
 import { copyFile, mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import { after, before, describe, it } from "node:test";
-import { bucketFlags } from "../fixtures/bucket-server.ts";
+import { describe, it } from "node:test";
+import { BucketSuite } from "../fixtures/bucket-suite.ts";
 import { Ceph, cephPrograms } from "../fixtures/ceph.ts";
 import { makeImage } from "../fixtures/image.ts";
 import { writeImageDirectory } from "../fixtures/image-directory.ts";
 import { describePackageStory } from "../fixtures/package-story.ts";
 import { output } from "../fixtures/program.ts";
 import { lacking } from "../fixtures/requirements.ts";
-import { S3Bucket } from "../fixtures/s3-bucket.ts";
-import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
 import { ServerProcess } from "../fixtures/server-process.ts";
 import { describeObjectStore } from "../storage/object-store-contract.ts";
 
 const skip = lacking(...cephPrograms, "skopeo", "busybox");
 
 describe("a registry on Ceph", { skip }, () => {
-  let ceph: Ceph;
-  let bucket: S3Bucket;
-  let scratch: string;
+  const suite = new BucketSuite("s3-ceph", () => Ceph.start());
 
-  before(async () => {
-    scratch = await makeScratch("s3-ceph");
-    ceph = await Ceph.start();
-    bucket = await S3Bucket.create(ceph.place);
-  });
-
-  after(async () => {
-    await bucket?.close();
-    await ceph?.stop();
-    await removeScratch(scratch);
-  });
-
-  const flags = (name: string): Promise<string[]> =>
-    bucketFlags({ place: ceph.place, bucket: bucket.name, path: name, directory: scratch });
-
-  describeObjectStore("S3 on Ceph", () => bucket.underTest());
+  describeObjectStore("S3 on Ceph", () => suite.bucket.underTest());
 
   for (const workers of ["1", "2"]) {
     describePackageStory(`${workers} on a bucket`, false, async () => [
-      ...(await flags(`story-${workers}`)),
+      ...(await suite.flags(`story-${workers}`)),
       "--workers",
       workers,
     ]);
   }
 
   it("takes images from skopeo and gives them back, and says in /health who arbitrates", async () => {
-    const server = await ServerProcess.start({ directory: scratch, flags: await flags("skopeo") });
+    const { scratch } = suite;
+    const flags = await suite.flags("skopeo");
+    const server = await ServerProcess.start({ directory: scratch, flags });
     const client = await server.client();
     try {
       const { body } = await client.request({ path: "/health", method: "GET" });
@@ -75,9 +58,9 @@ describe("a registry on Ceph", { skip }, () => {
   });
 
   it("refuses a service of another name on the same path, unless it is to take over", async () => {
-    const mine = await flags("claimed");
+    const mine = await suite.flags("claimed");
     const start = (...more: string[]) =>
-      ServerProcess.start({ directory: scratch, flags: [...mine, ...more] });
+      ServerProcess.start({ directory: suite.scratch, flags: [...mine, ...more] });
     await (await start("--service-name", "one")).stop();
     await assert.rejects(start("--service-name", "two"), /belongs to the service "one"/);
     await (await start("--service-name", "two", "--adopt-storage")).stop();

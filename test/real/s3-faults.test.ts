@@ -4,15 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import type { Client } from "undici";
 import { digestOf } from "../../src/oci/digest.ts";
-import { bucketFlags } from "../fixtures/bucket-server.ts";
+import { BucketSuite } from "../fixtures/bucket-suite.ts";
 import { Ceph, cephPrograms } from "../fixtures/ceph.ts";
 import { FaultProxy, type ProxyFault } from "../fixtures/fault-proxy.ts";
 import { lacking } from "../fixtures/requirements.ts";
-import { S3Bucket } from "../fixtures/s3-bucket.ts";
-import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
 import { ServerProcess } from "../fixtures/server-process.ts";
 
 const config = Buffer.from("{}");
@@ -27,39 +25,26 @@ interface Answer {
 }
 
 describe("a registry whose store has faults", { skip: lacking(...cephPrograms) }, () => {
-  let ceph: Ceph;
-  let bucket: S3Bucket;
+  const suite = new BucketSuite("s3-faults", () => Ceph.start({ gateways: 1 }));
   let proxy: FaultProxy;
   let server: ServerProcess;
   let client: Client;
-  let scratch: string;
   let manifest: Buffer;
 
   before(async () => {
-    scratch = await makeScratch("s3-faults");
-    ceph = await Ceph.start({ gateways: 1 });
-    bucket = await S3Bucket.create(ceph.place);
-    proxy = await FaultProxy.start(ceph.place.endpoints[0] ?? "");
-    const where = { place: ceph.place, bucket: bucket.name, path: "p", directory: scratch };
-    const flags = await bucketFlags({ ...where, endpoint: proxy.url });
+    proxy = await FaultProxy.start(suite.place.endpoints[0] ?? "");
+    suite.atEnd(() => proxy.close());
+    const flags = await suite.flags("p", proxy.url);
     const quiet = ["--scrub-interval-hours", "0"];
-    server = await ServerProcess.start({ directory: scratch, flags: [...flags, ...quiet] });
+    server = await ServerProcess.start({ directory: suite.scratch, flags: [...flags, ...quiet] });
+    suite.atEnd(async () => void (await server.stop()));
     client = await server.client();
+    suite.atEnd(() => client.close());
     manifest = await pushManifest("seed");
     // Known from here on: what is to be served through faults was asked for once.
     for (const path of ["/repo", "/v2/known/manifests/seed"]) {
       assert.equal((await ask("GET", path)).status, 200);
     }
-  });
-
-  after(async () => {
-    if (proxy) proxy.fault = undefined;
-    await client?.close();
-    await server?.stop();
-    await proxy?.close();
-    await bucket?.close();
-    await ceph?.stop();
-    await removeScratch(scratch);
   });
 
   /** Without what the server asks by itself, now and then. */

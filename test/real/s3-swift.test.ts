@@ -1,43 +1,24 @@
 /** A store without conditions, Swift: it keeps the port's contract for one process, and no second one starts. */
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
-import { bucketFlags } from "../fixtures/bucket-server.ts";
+import { describe, it } from "node:test";
+import { BucketSuite } from "../fixtures/bucket-suite.ts";
 import { describePackageStory } from "../fixtures/package-story.ts";
 import { lacking } from "../fixtures/requirements.ts";
-import { S3Bucket } from "../fixtures/s3-bucket.ts";
-import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
 import { ServerProcess } from "../fixtures/server-process.ts";
 import { Swift, swiftPrograms } from "../fixtures/swift.ts";
 import { describeObjectStore } from "../storage/object-store-contract.ts";
 
 describe("a registry on Swift", { skip: lacking(...swiftPrograms, "busybox") }, () => {
-  let swift: Swift;
-  let bucket: S3Bucket;
-  let scratch: string;
+  const suite = new BucketSuite("s3-swift", () => Swift.start());
 
-  before(async () => {
-    scratch = await makeScratch("s3-swift");
-    swift = await Swift.start();
-    bucket = await S3Bucket.create(swift.place);
-  });
+  describeObjectStore("S3 on Swift", () => suite.bucket.underTest());
 
-  after(async () => {
-    await bucket?.close();
-    await swift?.stop();
-    await removeScratch(scratch);
-  });
-
-  const flags = (path: string): Promise<string[]> =>
-    bucketFlags({ place: swift.place, bucket: bucket.name, path, directory: scratch });
-
-  describeObjectStore("S3 on Swift", () => bucket.underTest());
-
-  describePackageStory("one on Swift", false, () => flags("story"));
+  describePackageStory("one on Swift", false, () => suite.flags("story"));
 
   it("refuses more than one process, more than one instance, and a second server, naming the step", async () => {
-    const mine = await flags("alone");
+    const mine = await suite.flags("alone");
     const start = (...more: string[]) =>
-      ServerProcess.start({ directory: scratch, flags: [...mine, ...more] });
+      ServerProcess.start({ directory: suite.scratch, flags: [...mine, ...more] });
     const why = (consequence: string) =>
       new RegExp(
         `cannot arbitrate between writers \\(create if absent: not supported\\): ${consequence}`,

@@ -7,16 +7,15 @@
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
-import { CertificateAuthority } from "../fixtures/certificate-authority.ts";
 import { ClusterClient } from "../fixtures/cluster-client.ts";
 import { processTree } from "../fixtures/program.ts";
 import { writeOutBlobs } from "../fixtures/quick-storage.ts";
 import { lacking } from "../fixtures/requirements.ts";
 import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
+import { type ServerCertificate, writeServerCertificate } from "../fixtures/server-certificate.ts";
 import { KillableServer } from "./crash/killable-server.ts";
 
 const blobs = 100_000;
@@ -24,20 +23,13 @@ const attempts = 3;
 
 describe("a server with 100,000 blobs", { skip: lacking("setsid") }, () => {
   let scratch: string;
-  let ca: string;
-  let flags: string[];
+  let certificate: ServerCertificate;
   let digest: Digest;
 
   before(async () => {
     scratch = await makeScratch("start");
-    const authority = new CertificateAuthority();
-    const { key, certificate } = authority.issue("127.0.0.1");
-    ca = authority.certificate;
-    const [keyFile, certFile] = [path.join(scratch, "key.pem"), path.join(scratch, "cert.pem")];
-    await writeFile(keyFile, key);
-    await writeFile(certFile, certificate);
+    certificate = await writeServerCertificate(scratch);
     digest = await writeOutBlobs(path.join(scratch, "full"), blobs);
-    flags = ["--tls-key", keyFile, "--tls-cert", certFile];
   });
   after(() => removeScratch(scratch));
 
@@ -45,9 +37,9 @@ describe("a server with 100,000 blobs", { skip: lacking("setsid") }, () => {
   async function start(storage: string, workers: number): Promise<Start> {
     const begin = performance.now();
     const args = ["--storage", path.join(scratch, storage), "--workers", String(workers)];
-    const server = new KillableServer(scratch, [...flags, ...args]);
+    const server = new KillableServer(scratch, [...certificate.flags, ...args]);
     const url = await server.ready();
-    const client = new ClusterClient(url, ca);
+    const client = new ClusterClient(url, certificate.ca);
     const { status, body } = await client.fetch(`${url}/v2/team/app/blobs/${digest}`);
     const figures = { wallMs: performance.now() - begin, cpuMs: cpuMs(server.pid) };
     await client.close();
