@@ -6,41 +6,36 @@
  * A kill says nothing about syncs: test/storage/sync-order.test.ts does.
  */
 import assert from "node:assert/strict";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
-import { CertificateAuthority } from "../fixtures/certificate-authority.ts";
 import { lacking } from "../fixtures/requirements.ts";
 import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
+import { type ServerCertificate, writeServerCertificate } from "../fixtures/server-certificate.ts";
 import { sized } from "../soak.ts";
 import { crashAgainAndAgain } from "./crash/crash-run.ts";
 import { KillableServer } from "./crash/killable-server.ts";
 
+/** A start costs one to seven seconds of work, most of them for the code itself. */
 const variants = [
-  { workers: 1, kills: sized(200, 1500) },
-  { workers: 4, kills: sized(100, 500) },
+  { workers: 1, kills: sized(270, 1500) },
+  { workers: 4, kills: sized(30, 500) },
 ];
 
 describe("a server that is killed", { skip: lacking("setsid"), concurrency: 2 }, () => {
   let scratch: string;
-  let ca: string;
-  let trust: string[];
+  let certificate: ServerCertificate;
 
   before(async () => {
     scratch = await makeScratch("crash");
-    const authority = new CertificateAuthority();
-    const { key, certificate } = authority.issue("127.0.0.1");
-    ca = authority.certificate;
-    const [keyFile, certFile] = ["key", "crt"].map((name) => path.join(scratch, `server.${name}`));
-    await writeFile(keyFile ?? "", key);
-    await writeFile(certFile ?? "", certificate);
-    trust = ["--tls-key", keyFile ?? "", "--tls-cert", certFile ?? ""];
+    certificate = await writeServerCertificate(scratch);
   });
   after(() => removeScratch(scratch));
 
   for (const { workers, kills } of variants) {
     it(`keeps what it acknowledged, ${kills} times, with ${workers} process(es)`, async (test) => {
       const storage = path.join(scratch, `data-${workers}`);
+      const { ca, flags: trust } = certificate;
       const flags = [...trust, "--storage", storage, "--workers", String(workers)];
       const start = (): KillableServer => new KillableServer(scratch, flags);
       const figures = await crashAgainAndAgain({ kills, seed: workers, ca, clients: 5, start });

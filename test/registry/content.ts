@@ -62,14 +62,16 @@ export interface ImageOptions {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly subject?: Manifest;
   readonly artifactType?: string;
+  /** Bytes of the large layer; 20,000 unless told. */
+  readonly layerBytes?: number;
 }
 
 /** An image with one small and one large layer; other seeds give other digests throughout. */
 export function imageOf(seed: number, options: ImageOptions = {}): ImageParts {
-  const { format = "oci", annotations, subject, artifactType } = options;
+  const { format = "oci", annotations, subject, artifactType, layerBytes = 20_000 } = options;
   const type = types[format];
   const config = contentOf(JSON.stringify({ architecture: "amd64", os: "linux", seed }));
-  const layers = [contentOf(`layer ${seed}`), large(seed, 20_000)];
+  const layers = [contentOf(`layer ${seed}`), large(seed, layerBytes)];
   const manifest = manifestOf(type.manifest, {
     ...(artifactType && { artifactType }),
     config: describeBytes(type.config, config.bytes),

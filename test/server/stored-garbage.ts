@@ -19,7 +19,7 @@ export interface StoredGarbage {
 
 export async function measureGarbage(store: ObjectStore): Promise<StoredGarbage> {
   const documents = new Documents(store);
-  const wanted = await wantedDigests(store, documents);
+  const { wanted, visible } = await namedDigests(store, documents);
   const records = await presentRecords(store, documents);
   const named = new Set(records.flatMap(({ segments }) => (segments ?? []).map(({ key }) => key)));
   const unwanted = records.filter(({ digest }) => !wanted.has(digest)).map(({ size }) => size);
@@ -29,18 +29,26 @@ export async function measureGarbage(store: ObjectStore): Promise<StoredGarbage>
   return {
     objects: unwanted.length + orphans.length,
     bytes: [...unwanted, ...sizes].reduce((sum, size) => sum + size, 0),
-    dangling: [...wanted].filter((digest) => !here.has(digest)),
+    dangling: [...visible].filter((digest) => !here.has(digest)),
     sessions: (await allKeys(store, layout.sessions)).length,
   };
 }
 
-async function wantedDigests(store: ObjectStore, documents: Documents): Promise<Set<Digest>> {
-  const wanted = new Set<Digest>();
+/** A manifest whose putting has broken off keeps its closure, but nobody sees it: it may lack some. */
+async function namedDigests(
+  store: ObjectStore,
+  documents: Documents,
+): Promise<{ wanted: Set<Digest>; visible: Set<Digest> }> {
+  const [wanted, visible] = [new Set<Digest>(), new Set<Digest>()];
   for (const key of await allKeys(store, layout.links)) {
     const link = (await documents.read<ManifestLink>(key))?.value;
-    if (link && link.state !== "deleted") for (const digest of link.closure) wanted.add(digest);
+    if (link === undefined || link.state === "deleted") continue;
+    for (const digest of link.closure) {
+      wanted.add(digest);
+      if (link.state === "committed") visible.add(digest);
+    }
   }
-  return wanted;
+  return { wanted, visible };
 }
 
 async function presentRecords(

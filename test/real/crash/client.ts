@@ -13,6 +13,8 @@ import { pushBlob } from "./push.ts";
 
 const mostImages = 4;
 const tags = ["latest", "v1", "v2"];
+/** More than one part of an upload to a bucket. */
+const largeBytes = 9_000_000;
 
 interface PushedImage {
   readonly image: ImageParts;
@@ -24,12 +26,15 @@ export class CrashClient {
   acknowledged = 0;
   readonly #repository: string;
   readonly #random: Random;
+  readonly #largeBlobs: boolean;
   readonly #packages: PackageClient;
   readonly #images = new Map<Digest, PushedImage>();
   readonly #tags = new Map(tags.map((tag) => [tag, new Expected<Digest | undefined>(undefined)]));
   #made = 0;
 
-  constructor(number: number, random: Random) {
+  /** @param largeBlobs whether some layers come in several parts */
+  constructor(number: number, random: Random, largeBlobs = false) {
+    this.#largeBlobs = largeBlobs;
     this.#repository = `team/client-${number}`;
     this.#random = random;
     this.#packages = new PackageClient(`crash-${number}`, random);
@@ -96,7 +101,10 @@ export class CrashClient {
   async #push(connection: Connection): Promise<void> {
     this.#made += 1;
     const annotations = { made: `${this.#repository} ${this.#made}` };
-    const image = imageOf(this.#random.integer(1, 40), { annotations });
+    const large = this.#largeBlobs && this.#random.integer(1, 12) === 1;
+    const image = large
+      ? imageOf(this.#random.integer(41, 60), { annotations, layerBytes: largeBytes })
+      : imageOf(this.#random.integer(1, 40), { annotations });
     for (const content of [image.config, ...image.layers]) {
       await pushBlob(this.#random, connection, this.#repository, content);
     }

@@ -18,6 +18,8 @@ export interface CrashOptions {
   readonly ca: string;
   /** Requests at the same time. */
   readonly clients: number;
+  /** Some layers are so large that a bucket takes them in parts. */
+  readonly largeBlobs?: boolean;
   start(): KillableServer;
 }
 
@@ -37,7 +39,8 @@ export async function crashAgainAndAgain(options: CrashOptions): Promise<CrashFi
   const chance = random(options.seed);
   const clients = Array.from(
     { length: options.clients },
-    (_, number) => new CrashClient(number, random(options.seed * 1000 + number)),
+    (_, number) =>
+      new CrashClient(number, random(options.seed * 1000 + number), options.largeBlobs),
   );
   const figures = { kills: 0, killedStarts: 0, acknowledged: 0, pulled: 0, startMs: 500 };
   while (figures.kills < options.kills) {
