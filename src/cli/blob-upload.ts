@@ -6,6 +6,7 @@
  */
 import { Readable } from "node:stream";
 import type { Digest } from "../oci/digest.ts";
+import { bytesToCome } from "../oci/header.ts";
 import { Retries } from "./fetch/retry.ts";
 import { RegistryUnreachable } from "./network-error.ts";
 import { type Answer, NotARegistry, RegistryRefusal, refuse } from "./registry-refusal.ts";
@@ -53,6 +54,42 @@ export class BlobUpload {
     this.#timeoutMs = options.stallTimeoutMs ?? defaultStallTimeoutMs;
   }
 
+  /** @returns bytes of the blob that are still to be sent; undefined when the registry has it */
+  async lacking({ digest, size }: BlobSource): Promise<number | undefined> {
+    return this.#retrying(async () => {
+      if (await this.#has({ digest, size })) {
+        this.#options.onProgress(digest, size);
+        return undefined;
+      }
+      const known = await this.#options.journal.recall(digest);
+      const answer = known === undefined ? undefined : await this.#ask("GET", known);
+      return answer?.status === 204 ? size - offsetOf(answer) : size;
+    });
+  }
+
+  /**
+   * Tells what all blobs together will bring, so that what cannot fit is refused before any of it is sent.
+   *
+   * @throws {RegistryRefusal} when there is no room for it
+   */
+  async announce(bytes: number): Promise<void> {
+    const headers = { "content-length": "0", [bytesToCome]: String(bytes) };
+    await this.#retrying(async () =>
+      expect(await this.#ask("POST", `${this.#base}/uploads/`, headers), 202),
+    );
+  }
+
+  async #retrying<T>(work: () => Promise<T>): Promise<T> {
+    const retries = this.#retries();
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        await retries.next(error);
+      }
+    }
+  }
+
   /** @returns once the registry has the blob, whoever brought it */
   async push(blob: BlobSource): Promise<void> {
     const retries = this.#retries();
@@ -84,7 +121,7 @@ export class BlobUpload {
     return new Retries(backOffMs === undefined ? policy : { ...policy, backOffMs });
   }
 
-  async #has({ digest, size }: BlobSource): Promise<boolean> {
+  async #has({ digest, size }: Pick<BlobSource, "digest" | "size">): Promise<boolean> {
     const answer = await this.#ask("HEAD", `${this.#base}/${digest}`);
     if (answer.status === 404) return false;
     if (answer.status !== 200) refuseSilent(answer);

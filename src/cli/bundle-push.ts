@@ -13,7 +13,7 @@ import { isRepositoryName } from "../oci/reference.ts";
 import { ManifestInvalid } from "../oci/registry-error.ts";
 import { BundleInvalid } from "../packages/bundle-error.ts";
 import type { BundleMap } from "../packages/bundle-map.ts";
-import { BlobUpload, type BlobUploadOptions } from "./blob-upload.ts";
+import { type BlobSource, BlobUpload, type BlobUploadOptions } from "./blob-upload.ts";
 import type { Answer } from "./registry-refusal.ts";
 import type { RegistryTransport } from "./registry-transport.ts";
 
@@ -56,23 +56,41 @@ export async function pushBundle(
     repository,
     onProgress: (digest, bytes) => total.set(digest, bytes),
   });
-  const queue = blobs.entries();
-  const worker = async () => {
-    for (const [digest, { offset, size }] of queue) {
-      signal.throwIfAborted();
-      const read = (start: number, end: number) => source.readRange(offset + start, offset + end);
-      await upload.push({ digest, size, read });
-    }
+  const each = async (
+    sources: readonly BlobSource[],
+    work: (blob: BlobSource) => Promise<void>,
+  ): Promise<void> => {
+    const queue = sources.values();
+    const worker = async () => {
+      for (const blob of queue) {
+        signal.throwIfAborted();
+        await work(blob);
+      }
+    };
+    const workers = Array.from({ length: concurrency }, () =>
+      worker().catch((error) => failed.abort(error)),
+    );
+    await Promise.all(workers);
+    signal.throwIfAborted();
   };
-  const workers = Array.from({ length: concurrency }, () =>
-    worker().catch((error) => {
-      failed.abort(error);
-      throw error;
-    }),
-  );
-  await Promise.allSettled(workers);
-  signal.throwIfAborted();
+  const missing: BlobSource[] = [];
+  let bytes = 0;
+  await each(sourcesOf(source, blobs), async (blob) => {
+    const lacking = await upload.lacking(blob);
+    if (lacking !== undefined) missing.push(blob);
+    bytes += lacking ?? 0;
+  });
+  if (bytes > 0) await upload.announce(bytes);
+  await each(missing, (blob) => upload.push(blob));
   return root.digest;
+}
+
+function sourcesOf(source: PushSource, blobs: BundleMap["blobs"]): BlobSource[] {
+  return [...blobs].map(([digest, { offset, size }]) => ({
+    digest,
+    size,
+    read: (start, end) => source.readRange(offset + start, offset + end),
+  }));
 }
 
 function unlessInvalid(error: unknown): undefined {

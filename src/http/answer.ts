@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { finished } from "node:stream/promises";
+import { bytesToCome } from "../oci/header.ts";
 import { isBodyHeldBack } from "./expectation.ts";
 
 const lingerMs = 5000;
@@ -58,9 +59,11 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0");
 }
 
-/** Bytes of the body, 0 when they are not announced. */
+/** Bytes of the body, and of what the client says will follow it; 0 when nothing is announced. */
 export function announcedLength({ headers }: IncomingMessage): number {
-  return Number(headers["content-length"] ?? 0);
+  const following = headers[bytesToCome];
+  const announced = /^\d{1,15}$/.test(String(following)) ? Number(following) : 0;
+  return Math.max(Number(headers["content-length"] ?? 0), announced);
 }
 
 /** Whether the client went away before its request was read: then there is nobody to answer. */

@@ -66,6 +66,18 @@ describe("adding a large bundle", () => {
     assert.match(server.log, /"method":"PATCH"/);
   });
 
+  it("sends nothing of a bundle that cannot fit as a whole", async () => {
+    await server.stop();
+    const flags = [`--limits-quota-bytes=${60 * MiB}`];
+    server = await ServerProcess.start({ directory: server.directory, flags });
+    await proxy.close();
+    proxy = await CuttingProxy.start(Number(new URL(server.url).port));
+    const { code, stderr } = await add("1");
+    assert.equal(code, 8, stderr);
+    assert.match(stderr, /quota has room for \d+ bytes, not for 84\d{6}/);
+    assert.ok(proxy.sent < MiB, `${proxy.sent} bytes were sent`);
+  });
+
   it("goes on where it stood when the line breaks, again and again", async () => {
     proxy.cutAfter(20 * MiB);
     const adding = add("1");
