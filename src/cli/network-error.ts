@@ -4,6 +4,7 @@
  * Knows the codes of Node, OpenSSL and undici, which reach us nested in causes and in the parts of
  * an AggregateError (one per address of a host).
  */
+import { isUntrusted } from "../network/untrusted.ts";
 import { CliError } from "./cli-error.ts";
 import { fieldsOf, numberOf, textOf } from "./json-fields.ts";
 
@@ -24,14 +25,6 @@ export interface Target {
 }
 
 type Explanation = readonly [message: string, hint?: string];
-
-const untrusted = new Set([
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-]);
 
 const broken = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET", "HPE_INVALID_EOF_STATE"]);
 const slow = new Set(["ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"]);
@@ -107,7 +100,7 @@ function portOf({ port, protocol }: URL): number {
 
 function explainTls(code: string, text: string, { url, caFile }: Target): Explanation | undefined {
   const { host, hostname } = new URL(url);
-  if (untrusted.has(code)) {
+  if (isUntrusted(code)) {
     const tried = caFile === undefined ? "" : ` (trusted: only ${caFile})`;
     return [
       `the certificate of ${host} is signed by a CA that is not trusted here${tried}`,

@@ -5,6 +5,7 @@
  * status and the id of the request are kept.
  */
 import { S3ServiceException } from "@aws-sdk/client-s3";
+import { isUntrusted } from "../../network/untrusted.ts";
 import { StoreFull, StoreUnavailable } from "../store-error.ts";
 import { NetworkFailure } from "./http-handler.ts";
 
@@ -54,7 +55,10 @@ const fullCodes = new Set([
 /** For whatever is neither expected nor an abort by the caller. */
 export function storeError(what: string, failure: S3RequestFailed): StoreFull | StoreUnavailable {
   if (failure.isFull) return new StoreFull({ cause: failure });
-  return new StoreUnavailable(`${what} failed (${failure.code})`, { cause: failure });
+  const why = isUntrusted(failure.code)
+    ? `${failure.code}: nobody trusted here has signed the certificate; --ca names further roots`
+    : failure.code;
+  return new StoreUnavailable(`${what} failed (${why})`, { cause: failure });
 }
 
 interface Facts {
