@@ -2,7 +2,7 @@
  * `/scrub`: how the verification of all that is stored goes, what it has found, and a pass on request.
  *
  * `GET` is for everybody, as all figures are. `POST` needs the rights of a writer; the pass begins
- * within seconds, in whichever process does it, and `GET` tells of it.
+ * within seconds, with a bucket within half a minute, in whichever process does it; `GET` tells of it.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Router } from "express";

@@ -15,8 +15,11 @@ import { ScrubLoop } from "../registry/scrub/scrub-loop.ts";
 import { Scrubber } from "../registry/scrub/scrubber.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { remember } from "./remember.ts";
+import type { Storage } from "./storage.ts";
 
 const hourMs = 60 * 60 * 1000;
+/** How often the journal is looked at. Of a bucket each look is paid for. */
+const pollMs = { near: 3000, distant: 30_000 };
 /** `/health` and `/metrics` are asked often. */
 const freshMs = 2000;
 
@@ -25,8 +28,12 @@ export interface ServerScrub {
   stop(): Promise<void>;
 }
 
-/** @param store without a floor: the last block of a disk is for deleting */
-export function createScrub(config: Config, store: ObjectStore, log: Logger): ServerScrub {
+/** @param storage without a floor: the last block of a disk is for deleting */
+export function createScrub(
+  config: Config,
+  { store, distant }: Pick<Storage, "store" | "distant">,
+  log: Logger,
+): ServerScrub {
   if (config.readOnly) return { start: () => undefined, stop: async () => undefined };
   const open = new FreezableStore(store);
   const registry = openRegistry(open, {
@@ -37,6 +44,7 @@ export function createScrub(config: Config, store: ObjectStore, log: Logger): Se
   const scrubber = new Scrubber({ store: open, registry, rate, onDamage: tellOf(log) });
   return new ScrubLoop(scrubber, {
     intervalMs: config.scrub.intervalHours * hourMs,
+    pollMs: distant ? pollMs.distant : pollMs.near,
     onEnd: ({ error, counts }) => {
       if (error === undefined) log.info({ counts }, "everything stored was verified");
       else log.error({ err: error }, "verification of the storage broke off");

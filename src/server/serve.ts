@@ -41,7 +41,7 @@ export async function serveStorage(
   try {
     const storage = await claim();
     ends.push(() => storage.end());
-    const scrub = createScrub(config, storage.store, log);
+    const scrub = createScrub(config, storage, log);
     ends.push(() => scrub.stop());
     const { served, end, collecting } = await (config.workers > 1
       ? startWorkers(config, storage, log)
