@@ -72,6 +72,56 @@ describe("a history of one name", () => {
     assert.deepEqual(history.possible, ["d"]);
   });
 
+  it("may show on one instance what another one has replaced, but not what it has replaced itself", () => {
+    write("a", 0, 10);
+    history.write({ value: "b", startMs: 100, endMs: 200, at: 1 });
+    history.read({ value: "a", startMs: 300, endMs: 310, at: 2 });
+    history.read({ value: "a", startMs: 150, endMs: 310, at: 1 });
+    read("a", 300);
+    assert.equal(faults(), 0);
+    history.read({ value: "a", startMs: 201, endMs: 310, at: 1 });
+    assert.equal(faults(), 1);
+    history.write({ value: "c", startMs: 400, endMs: 500, at: 2 });
+    history.read({ value: "c", startMs: 600, endMs: 610, at: 1 });
+    assert.equal(faults(), 1);
+  });
+
+  it("may be late with nothing only where that is said, and never on the instance that wrote", () => {
+    history.write({ value: "a", startMs: 0, endMs: 100, at: 1 });
+    const late = { value: undefined, endMs: 9000, mayBeLate: true };
+    history.read({ ...late, startMs: 2050, at: 2 });
+    assert.equal(faults(), 0);
+    history.read({ ...late, startMs: 2101, at: 2 });
+    history.read({ ...late, startMs: 101, at: 1 });
+    assert.equal(faults(), 2);
+  });
+
+  it("may show again what was written again", () => {
+    write("a", 0, 10);
+    write(undefined, 100, 200);
+    write("a", 5000, 5100);
+    read("a", 6000);
+    read(undefined, 5050);
+    assert.equal(faults(), 0);
+    read("a", 4000);
+    read(undefined, 5101);
+    assert.equal(faults(), 2);
+    assert.deepEqual(history.possible, ["a"]);
+  });
+
+  it("is checked in no time when it is long", () => {
+    for (let turn = 0; turn < 100_000; turn += 1) {
+      const value = turn % 3 === 0 ? undefined : `v${turn}`;
+      write(value, 10 * turn, 10 * turn + 5);
+      read(value, 10 * turn + 6, 10 * turn + 9);
+    }
+    const begun = performance.now();
+    assert.equal(faults(), 0);
+    assert.deepEqual(history.possible, [undefined]);
+    // A step for each pair of events would take minutes.
+    assert.ok(performance.now() - begun < 20_000);
+  });
+
   it("lets one of two writes replace the same state", () => {
     history.write({ value: "a", startMs: 0, endMs: 10 });
     history.write({ value: "b", startMs: 20, endMs: 30, expected: "a" });

@@ -3,10 +3,12 @@
  *
  * Writes of a name take effect one after the other, each between its start and its answer; one without
  * an answer takes effect at any later time, or never. Reads may be late by a bounded time when they
- * find something, and not at all when they find nothing. All times are of one clock.
+ * find something, and not at all when they find nothing, or ask an instance about what it was told
+ * itself. All times are of one clock. Checking n events takes n log n steps.
  */
+import { GreatestBefore } from "./greatest-before.ts";
 
-/** What a name stands for; undefined for nothing. No two writes write the same. */
+/** What a name stands for; undefined for nothing. */
 export type Value = string | undefined;
 
 export interface Write {
@@ -16,12 +18,18 @@ export interface Write {
   readonly endMs?: number;
   /** What the name stood for when it was written, for a write with that condition. */
   readonly expected?: Value;
+  /** The instance that was asked, where that is known. */
+  readonly at?: number;
 }
 
 export interface Read {
   readonly value: Value;
   readonly startMs: number;
   readonly endMs: number;
+  /** The instance that was asked, where that is known. */
+  readonly at?: number;
+  /** Whether it may be late although it finds nothing. */
+  readonly mayBeLate?: boolean;
 }
 
 export class History {
@@ -38,10 +46,9 @@ export class History {
 
   /** What was written, and every value that it may still stand for when all is quiet. */
   get possible(): Value[] {
-    const writes: Write[] = [beginning, ...this.#writes];
-    return writes
-      .filter((write) => !writes.some((other) => follows(other, write)))
-      .map(({ value }) => value);
+    const last = begunBefore(this.#writes)(never);
+    const writes = [beginning, ...this.#writes];
+    return [...new Set(writes.filter((write) => end(write) >= last).map(({ value }) => value))];
   }
 
   /**
@@ -49,29 +56,26 @@ export class History {
    * @returns what no such registry would answer, in words; empty when all is well
    */
   faults(staleMs: number): string[] {
-    return [
-      ...this.#reads.flatMap((read) => this.#faultOf(read, staleMs)),
-      ...this.#sharedExpectations(),
-    ];
-  }
-
-  #faultOf(read: Read, staleMs: number): string[] {
-    const sources = this.#sources(read);
-    const said = `${read.value ?? "nothing"} at ${Math.round(read.startMs)}`;
-    if (sources.length === 0) return [`${said} was never written`];
-    const late = read.value === undefined ? 0 : staleMs;
-    const over = sources.every((source) =>
-      this.#writes.some(
-        (write) => follows(write, source) && (write.endMs ?? never) < read.startMs - late,
-      ),
+    const sources = sourcesOf([beginning, ...this.#writes]);
+    const begun = begunBefore(this.#writes);
+    const byInstance = groupedBy(this.#writes, ({ at }) => at);
+    const begunAt = new Map(
+      [...byInstance].map(([at, writes]) => [at, begunBefore(writes)] as const),
     );
-    return over ? [`${said} had been replaced more than ${late} ms before`] : [];
-  }
-
-  /** Writes that a read may have seen. Deletions have no name, so there may be several. */
-  #sources({ value, endMs }: Read): Write[] {
-    const begun = this.#writes.filter((write) => write.value === value && write.startMs < endMs);
-    return value === undefined ? [beginning, ...begun] : begun;
+    const faultOf = (read: Read): string[] => {
+      const { value, startMs, endMs, at, mayBeLate = value !== undefined } = read;
+      const said = `${value ?? "nothing"} at ${Math.round(startMs)}`;
+      const ended = sources(value, endMs);
+      if (ended === undefined) return [`${said} was never written`];
+      const late = mayBeLate ? staleMs : 0;
+      if (begun(startMs - late) > ended) {
+        return [`${said} had been replaced more than ${late} ms before`];
+      }
+      const own = at === undefined ? undefined : begunAt.get(at);
+      if (own === undefined || own(startMs) <= ended) return [];
+      return [`${said} had been replaced by instance ${at}, which says so itself`];
+    };
+    return [...this.#reads.flatMap(faultOf), ...this.#sharedExpectations()];
   }
 
   /** Two writes that were accepted for the same state: one has not seen the other. */
@@ -91,14 +95,43 @@ export class History {
 }
 
 const never = Number.POSITIVE_INFINITY;
+const always = Number.NEGATIVE_INFINITY;
 /** Before all writes there is nothing. */
-const beginning: Write = {
-  value: undefined,
-  startMs: Number.NEGATIVE_INFINITY,
-  endMs: Number.NEGATIVE_INFINITY,
-};
+const beginning: Write = { value: undefined, startMs: always, endMs: always };
 
-/** Whether a write was acknowledged, and began only when the other one was over. */
-function follows(write: Write, before: Write): boolean {
-  return write.endMs !== undefined && write.startMs > (before.endMs ?? never);
+function end({ endMs }: Write): number {
+  return endMs ?? never;
+}
+
+/**
+ * When the last write began, of those that were acknowledged before a time. What was over before that
+ * has been replaced by then.
+ */
+function begunBefore(writes: readonly Write[]): (timeMs: number) => number {
+  const acknowledged = writes.filter(({ endMs }) => endMs !== undefined);
+  const greatest = new GreatestBefore(
+    acknowledged.map((write) => ({ at: end(write), value: write.startMs })),
+  );
+  return (timeMs) => greatest.before(timeMs) ?? always;
+}
+
+/** The last end of all writes of a value that had begun before a time; undefined when there are none. */
+function sourcesOf(writes: readonly Write[]) {
+  const ends = new Map(
+    [...groupedBy(writes, ({ value }) => value)].map(([value, same]) => [
+      value,
+      new GreatestBefore(same.map((write) => ({ at: write.startMs, value: end(write) }))),
+    ]),
+  );
+  return (value: Value, timeMs: number): number | undefined => ends.get(value)?.before(timeMs);
+}
+
+function groupedBy<K>(writes: readonly Write[], keyOf: (write: Write) => K): Map<K, Write[]> {
+  const groups = new Map<K, Write[]>();
+  for (const write of writes) {
+    const group = groups.get(keyOf(write));
+    if (group) group.push(write);
+    else groups.set(keyOf(write), [write]);
+  }
+  return groups;
 }

@@ -8,6 +8,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { digestOf } from "../../src/oci/digest.ts";
+import { runInProcess } from "../cli/run-in-process.ts";
+import { fixedBody } from "../fixtures/body.ts";
 import { BucketInstances } from "../fixtures/bucket-instances.ts";
 import { makeBundle } from "../fixtures/bundle.ts";
 import { Ceph, cephPrograms } from "../fixtures/ceph.ts";
@@ -111,6 +113,21 @@ describe("three instances on one bucket", { skip }, () => {
     }
   });
 
+  it("take a bundle from the command line, blob by blob", async () => {
+    const ca = path.join(instances.scratch, "ca.pem");
+    const file = path.join(instances.scratch, "large.dcos");
+    await writeFile(ca, instances.ca);
+    const asset = fixedBody(pattern(70_000_000, 11));
+    const bundle = await makeBundle({ name: "large", version: "1", assets: { "data.bin": asset } });
+    await writeFile(file, bundle.stream());
+    const to = ["--url", instances.url, "--ca", ca];
+    const added = await runInProcess(["add", "--dcos-file", file, ...to]);
+    assert.equal(added.code, 0, added.stderr);
+    await eventually(async () => {
+      for (const { body } of await onEach("/repo")) assert.ok(packagesIn(body).has("large 1"));
+    }, staleMs);
+  });
+
   it("serve dockerd, which pushes through all of them and pulls", async () => {
     const directory = path.join(instances.scratch, "docker");
     await mkdir(directory);
@@ -130,7 +147,8 @@ describe("three instances on one bucket", { skip }, () => {
   });
 
   it("lose no tag and no package while they are killed, and are never later than two seconds", async (test) => {
-    const load = new Load(client, instances.url, random(operations), tags);
+    const urls = { front: instances.url, instances: instances.urls };
+    const load = new Load(client, urls, random(operations), tags);
     let left = writers * operations;
     const write = async (): Promise<void> => {
       while (left > 0) {
