@@ -6,21 +6,25 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, rm, statfs, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
+import { digestOf } from "../../src/oci/digest.ts";
 import { fixedBody, generatedBody } from "../fixtures/body.ts";
 import { bundleBytes, makeBundle } from "../fixtures/bundle.ts";
-import { CertificateAuthority } from "../fixtures/certificate-authority.ts";
 import { cli } from "../fixtures/cli-process.ts";
 import { ClusterClient } from "../fixtures/cluster-client.ts";
 import { eventually } from "../fixtures/eventually.ts";
 import { freePort } from "../fixtures/free-port.ts";
 import { lacking } from "../fixtures/requirements.ts";
 import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
+import { writeServerCertificate } from "../fixtures/server-certificate.ts";
 import { ServerProcess } from "../fixtures/server-process.ts";
 import { smallDisk } from "../fixtures/small-disk.ts";
 import { type VisibleState, visibleState } from "../fixtures/visible-state.ts";
+import { pattern } from "../storage/bytes.ts";
 
 const skip = lacking("unshare", "mount");
 const mebibyte = 1024 * 1024;
+/** What nothing references is gone a little later than this. */
+const graceMs = 6_000;
 
 describe("a full disk", { skip }, () => {
   let scratch: string;
@@ -34,19 +38,15 @@ describe("a full disk", { skip }, () => {
     scratch = await makeScratch("disk-full");
     await mkdir(path.join(scratch, "data"));
     const place = smallDisk(path.join(scratch, "data"), 64);
-    const authority = new CertificateAuthority();
-    const { key, certificate } = authority.issue("127.0.0.1");
-    const file = (name: string) => path.join(scratch, name);
-    await writeFile(file("server.key"), key);
-    await writeFile(file("server.crt"), certificate);
-    caFile = file("ca.crt");
-    await writeFile(caFile, authority.certificate);
+    const { ca, flags: trust } = await writeServerCertificate(scratch);
+    caFile = path.join(scratch, "ca.crt");
+    await writeFile(caFile, ca);
     const metricsPort = await freePort();
     metrics = `http://127.0.0.1:${metricsPort}/metrics`;
-    const flags = ["--tls-cert", file("server.crt"), "--tls-key", file("server.key")];
-    flags.push("--workers=2", `--metrics-listen=127.0.0.1:${metricsPort}`);
+    const flags = [...trust, "--workers=2", `--metrics-listen=127.0.0.1:${metricsPort}`];
+    flags.push(`--gc-test-milliseconds=${graceMs}`);
     server = await ServerProcess.start({ directory: scratch, place, flags });
-    client = new ClusterClient(server.url, authority.certificate);
+    client = new ClusterClient(server.url, ca);
     const { status, body } = await add(await bundleBytes(await makeBundle()));
     assert.equal(status, 200, body.toString());
     good = await visibleState(client, server.url);
@@ -194,6 +194,25 @@ describe("a full disk", { skip }, () => {
         (await client.fetch(`${server.url}/repo`)).body.toString(),
         /"name":"fits"/,
       );
+    });
+
+    it("frees what nothing references, from the last mebibyte", async () => {
+      await leave(20);
+      const blob = pattern(4 * mebibyte, 7);
+      const digest = digestOf(blob);
+      const url = `${server.url}/v2/team/unused/blobs/uploads/?digest=${digest}`;
+      await eventually(async () => {
+        const { status, body } = await client.fetch(url, { method: "POST", body: blob });
+        assert.equal(status, 201, body.toString());
+      });
+      await leave(1);
+      // To free it, its record has to be written twice more.
+      await eventually(async () => {
+        const { bavail, bsize } = await statfs(onDisk());
+        assert.ok(bavail * bsize > 4 * mebibyte, `${bavail * bsize} bytes are free`);
+      }, 20 * graceMs);
+      const { status } = await client.fetch(`${server.url}/v2/team/unused/blobs/${digest}`);
+      assert.equal(status, 404);
     });
 
     it("takes packages again as soon as there is room", async () => {
