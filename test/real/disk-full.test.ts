@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, rm, statfs, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
-import { digestOf } from "../../src/oci/digest.ts";
 import { fixedBody, generatedBody } from "../fixtures/body.ts";
 import { bundleBytes, makeBundle } from "../fixtures/bundle.ts";
 import { cli } from "../fixtures/cli-process.ts";
@@ -19,12 +18,9 @@ import { writeServerCertificate } from "../fixtures/server-certificate.ts";
 import { ServerProcess } from "../fixtures/server-process.ts";
 import { smallDisk } from "../fixtures/small-disk.ts";
 import { type VisibleState, visibleState } from "../fixtures/visible-state.ts";
-import { pattern } from "../storage/bytes.ts";
 
 const skip = lacking("unshare", "mount");
 const mebibyte = 1024 * 1024;
-/** What nothing references is gone a little later than this. */
-const graceMs = 6_000;
 
 describe("a full disk", { skip }, () => {
   let scratch: string;
@@ -44,7 +40,6 @@ describe("a full disk", { skip }, () => {
     const metricsPort = await freePort();
     metrics = `http://127.0.0.1:${metricsPort}/metrics`;
     const flags = [...trust, "--workers=2", `--metrics-listen=127.0.0.1:${metricsPort}`];
-    flags.push(`--gc-test-milliseconds=${graceMs}`);
     server = await ServerProcess.start({ directory: scratch, place, flags });
     client = new ClusterClient(server.url, ca);
     const { status, body } = await add(await bundleBytes(await makeBundle()));
@@ -194,25 +189,6 @@ describe("a full disk", { skip }, () => {
         (await client.fetch(`${server.url}/repo`)).body.toString(),
         /"name":"fits"/,
       );
-    });
-
-    it("frees what nothing references, from the last mebibyte", async () => {
-      await leave(20);
-      const blob = pattern(4 * mebibyte, 7);
-      const digest = digestOf(blob);
-      const url = `${server.url}/v2/team/unused/blobs/uploads/?digest=${digest}`;
-      await eventually(async () => {
-        const { status, body } = await client.fetch(url, { method: "POST", body: blob });
-        assert.equal(status, 201, body.toString());
-      });
-      await leave(1);
-      // To free it, its record has to be written twice more.
-      await eventually(async () => {
-        const { bavail, bsize } = await statfs(onDisk());
-        assert.ok(bavail * bsize > 4 * mebibyte, `${bavail * bsize} bytes are free`);
-      }, 20 * graceMs);
-      const { status } = await client.fetch(`${server.url}/v2/team/unused/blobs/${digest}`);
-      assert.equal(status, 404);
     });
 
     it("takes packages again as soon as there is room", async () => {

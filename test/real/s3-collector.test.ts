@@ -11,7 +11,7 @@ import { lacking } from "../fixtures/requirements.ts";
 import { loadBesideCollector, restlessCollector } from "../server/load-beside-collector.ts";
 import { sized } from "../soak.ts";
 
-const operations = sized(4_000, 40_000);
+const operations = sized(3_000, 40_000);
 
 describe("garbage collection in a bucket, beside clients", {
   skip: lacking(...cephPrograms),
