@@ -34,7 +34,7 @@ describe("cluster's certificate authority", () => {
   beforeEach(async () => {
     master = await DcosMaster.start();
     agent = new Agent();
-    const http = new ClusterHttp(agent, 2000);
+    const http = new ClusterHttp(agent, 20_000);
     const secret = JSON.stringify(master.addAccount("registry"));
     const login = new ServiceAccountLogin(async () => parseServiceAccount("test", secret), http);
     authority = new ClusterAuthority(async () => new URL(master.url), http, login);
