@@ -56,7 +56,7 @@ async function* beside(scratch: string, bucket: S3Bucket, effort: Effort): Async
     for (const workload of workloads) yield await inTurns(contenders, workload, effort);
     const { ours, theirs } = contenders;
     yield* commitLatency([ours, theirs], {
-      mebibytes: effort.short ? [1, 16, 64] : [1, 16, 64, 256],
+      mebibytes: effort.short ? [1, 64] : [1, 16, 64, 256],
       samples: effort.short ? 3 : 5,
       times: { target: 2, floor: 8 },
     });

@@ -32,7 +32,7 @@ export const onDisk: Part = {
       const { ours, theirs } = contenders;
       yield await additions(scratch, ours, effort);
       yield* commitLatency([ours, theirs], {
-        mebibytes: effort.short ? [1, 16, 64] : [1, 16, 64, 256],
+        mebibytes: effort.short ? [1, 64] : [1, 16, 64, 256],
         samples: effort.short ? 5 : 9,
         times: { target: 2, floor: 8 },
       });

@@ -72,7 +72,7 @@ async function rate(
 ): Promise<Row> {
   const runs: { rate: number; cpu: number }[] = [];
   // Every serving process has an index of its own.
-  await wrkGet(server, "/repo", { connections, seconds: 2, headers });
+  await wrkGet(server, "/repo", { connections, seconds: 1, headers });
   for (let round = 0; round < rounds; round += 1) {
     const before = await cpuSeconds(server.pid);
     const done = await wrkGet(server, "/repo", { connections, seconds, headers });

@@ -6,7 +6,7 @@ import { manifestType, type Seeded } from "./seed.ts";
 import { perGibibyte, perRequest, type Workload } from "./turns.ts";
 import { SmallPushes, wrkGet } from "./wrk.ts";
 
-const warmUpSeconds = 2;
+const warmUpSeconds = 1;
 
 type Wanted = Pick<Workload, "times">;
 
