@@ -57,6 +57,31 @@ describeRegistry("a session that ended", (tested) => {
     assert.deepEqual(await allKeys(tested().store, "session/"), []);
     assert.equal(await send().then(() => true, unlessOver), false);
   });
+
+  it("cannot lose the blob of an upload whose first request of all lands behind its end", async () => {
+    let now = 0;
+    const clock = () => now;
+    const { store, options } = tested().here;
+    const { uploads } = openRegistry(store, { ...options, uploadLifeMs, now: clock });
+    const collector = new CollectorUnderTest(tested().store, { ages, clock });
+    const id = await uploads.start(repository);
+    const creating = store.hold("save", /^session\//);
+    const sent = uploads.append(repository, id, { body: blob.body() });
+    const repeated = store.hold("save", /^session\//);
+    const land = await creating.delay(); // the same bytes, so the same version, as its repetition
+    await repeated.proceed();
+    const advancing = store.hold("save", /^session\//);
+    await advancing.arrived;
+    for (now = 0; now <= uploadLifeMs + ages.orphanMs; now += ages.orphanMs) {
+      await collector.cycle();
+    }
+    await land();
+    await advancing.proceed();
+    if ((await sent.then(() => true, unlessOver)) === false) return;
+    now = uploadLifeMs;
+    await uploads.finish(repository, id, blob.digest, { body: noBody() });
+    assert.ok((await readBlob(tested().there.blobs, blob.digest)).equals(blob.bytes));
+  });
 });
 
 function unlessOver(error: unknown): false {

@@ -50,10 +50,10 @@ export async function walk(seed: number, turns: number): Promise<Walked> {
   const memory = memories[seed % memories.length] ?? "none";
   const { coherence, changes } = remember(memory, 3, () => schedule.steps);
   const instances = coherence.map((one) => openRegistry(actor(), options, one));
-  // An id must not be used once its session is forgotten. So either sessions are forgotten at once, and
-  // clients begin anew after a failure, or they are remembered, and clients go on with them.
+  // Ended sessions are forgotten when no request of theirs can be under way, and here one can be for as
+  // long as the walk takes: forgotten-sessions.test.ts shows what becomes of it else.
   const resumes = dice.pick([true, false]);
-  const ages = { ...greedy, uploadLifeMs: resumes ? Number.POSITIVE_INFINITY : 0 };
+  const ages = { ...greedy, uploadLifeMs: Number.POSITIVE_INFINITY };
   const clients = Promise.all(
     [1, 2, 3, 4, 5].map(() =>
       new WalkingClient(instances, dice, { promises, images, resumes }).walk(turns),
