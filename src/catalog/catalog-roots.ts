@@ -11,7 +11,7 @@ import type { Cycle } from "../registry/collector/cycle.ts";
 import type { LinkOwner } from "../registry/collector/link-roots.ts";
 import type { Marks, RootSource } from "../registry/collector/roots.ts";
 import { layout } from "../registry/layout.ts";
-import type { Documents } from "../storage/document.ts";
+import type { Documents } from "../storage/documents.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { ObjectDamaged } from "../storage/store-error.ts";
 import { type CatalogEntry, type CatalogValue, withoutEntry } from "./catalog-document.ts";

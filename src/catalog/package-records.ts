@@ -6,7 +6,7 @@
  */
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { layout } from "../registry/layout.ts";
-import type { Documents } from "../storage/document.ts";
+import type { Documents } from "../storage/documents.ts";
 import { ObjectDamaged } from "../storage/store-error.ts";
 import type { PackageRecord } from "./package-record.ts";
 

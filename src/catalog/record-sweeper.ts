@@ -8,7 +8,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Cycle } from "../registry/collector/cycle.ts";
 import { WatchedDocuments } from "../registry/collector/watched-documents.ts";
 import { layout } from "../registry/layout.ts";
-import type { Documents } from "../storage/document.ts";
+import type { Documents } from "../storage/documents.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { clearedRecord, isCleared, type StoredRecord } from "./package-records.ts";
 

@@ -5,12 +5,8 @@
  * is damaged, or gone, it is healed from the copy, so nothing that was acknowledged is lost by it.
  */
 import { layout } from "../registry/layout.ts";
-import {
-  type Document,
-  DocumentDamaged,
-  type Documents,
-  unlessChanged,
-} from "../storage/document.ts";
+import { type Document, DocumentDamaged, unlessChanged } from "../storage/document.ts";
+import type { Documents } from "../storage/documents.ts";
 import { ObjectDamaged } from "../storage/store-error.ts";
 import { type CatalogValue, emptyCatalog } from "./catalog-document.ts";
 

@@ -8,14 +8,9 @@
  * A record is written under compare-and-swap only. Bytes up to 16 KiB stand inside the record.
  */
 import type { Digest } from "../oci/digest.ts";
-import {
-  type Document,
-  DocumentChanged,
-  DocumentDamaged,
-  type Documents,
-  type NewState,
-} from "../storage/document.ts";
+import { type Document, DocumentChanged, DocumentDamaged } from "../storage/document.ts";
 import type { CachePolicy } from "../storage/document-cache.ts";
+import type { Documents, NewState } from "../storage/documents.ts";
 import type { RecentDocuments, Recollection } from "../storage/recent-documents.ts";
 import { layout } from "./layout.ts";
 

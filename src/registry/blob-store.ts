@@ -8,7 +8,8 @@
 import { algorithmOf, type Digest, digestOf } from "../oci/digest.ts";
 import { BlobUnknown } from "../oci/registry-error.ts";
 import { BoundedMap } from "../storage/bounded-map.ts";
-import { DocumentChanged, type Documents } from "../storage/document.ts";
+import { DocumentChanged } from "../storage/document.ts";
+import type { Documents } from "../storage/documents.ts";
 import type { ByteRange, ObjectStore } from "../storage/object-store.ts";
 import type { RecentDocuments, Recollection } from "../storage/recent-documents.ts";
 import { ObjectDamaged, ObjectNotFound, StoreUnavailable } from "../storage/store-error.ts";

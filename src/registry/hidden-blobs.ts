@@ -7,8 +7,9 @@
  */
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
-import { type Documents, unlessChanged } from "../storage/document.ts";
+import { unlessChanged } from "../storage/document.ts";
 import type { CachePolicy } from "../storage/document-cache.ts";
+import type { Documents } from "../storage/documents.ts";
 import type { RecentDocuments, Recollection } from "../storage/recent-documents.ts";
 import { layout } from "./layout.ts";
 import { TooManyHidden } from "./registry-errors.ts";

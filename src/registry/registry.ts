@@ -1,8 +1,8 @@
 /** All parts of the registry over one object store, made in one place. */
 import type { Digest } from "../oci/digest.ts";
-import { Documents } from "../storage/document.ts";
 import { DocumentCache } from "../storage/document-cache.ts";
 import type { DocumentChanges } from "../storage/document-changes.ts";
+import { Documents } from "../storage/documents.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { RecentDocuments } from "../storage/recent-documents.ts";
 import { SigningKeyDocument } from "../storage/signing-keys.ts";

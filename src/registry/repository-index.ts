@@ -1,6 +1,6 @@
 /** Which repositories there are: one document each, so that a page of names is one listing. */
 import type { RepositoryName } from "../oci/reference.ts";
-import type { Documents } from "../storage/document.ts";
+import type { Documents } from "../storage/documents.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { layout, repositoryOfKey } from "./layout.ts";
 

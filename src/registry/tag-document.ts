@@ -7,13 +7,9 @@
  */
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
-import {
-  type Document,
-  DocumentChanged,
-  type Documents,
-  unlessChanged,
-} from "../storage/document.ts";
+import { type Document, DocumentChanged, unlessChanged } from "../storage/document.ts";
 import type { CachePolicy } from "../storage/document-cache.ts";
+import type { Documents } from "../storage/documents.ts";
 import type { Revision } from "../storage/object-store.ts";
 import type { RecentDocuments, Recollection } from "../storage/recent-documents.ts";
 import { layout } from "./layout.ts";

@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import type { Documents } from "../storage/document.ts";
+import type { Documents } from "../storage/documents.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { RecentDocuments, Recollection } from "../storage/recent-documents.ts";
 import { inParallel } from "./in-parallel.ts";

@@ -12,7 +12,8 @@
  */
 import { type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
-import { type Document, DocumentChanged, type Documents } from "../storage/document.ts";
+import { type Document, DocumentChanged } from "../storage/document.ts";
+import type { Documents } from "../storage/documents.ts";
 import type { Segment } from "./blob-record.ts";
 import { layout } from "./layout.ts";
 import { RangeUnsatisfiable, UploadUnknown } from "./registry-errors.ts";

@@ -7,7 +7,7 @@ import { Quota } from "../registry/usage/quota.ts";
 import { UsageJournal } from "../registry/usage/usage-journal.ts";
 import { UsageMeter } from "../registry/usage/usage-meter.ts";
 import { DiskRoom, diskSpaceOf } from "../storage/disk-room.ts";
-import { Documents } from "../storage/document.ts";
+import { Documents } from "../storage/documents.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { type Room, roomInAll, StoreWithinRoom } from "../storage/room.ts";
 import type { Storage } from "./storage.ts";

@@ -5,7 +5,8 @@
  * format, or a service of another name on the same path, is refused before anything is written.
  */
 import { randomUUID } from "node:crypto";
-import { type Document, DocumentChanged, type Documents } from "./document.ts";
+import { type Document, DocumentChanged } from "./document.ts";
+import type { Documents } from "./documents.ts";
 
 /** What this program writes and reads. */
 const version = 1;

@@ -6,7 +6,8 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Document, Documents } from "./document.ts";
+import type { Document } from "./document.ts";
+import type { Documents } from "./documents.ts";
 import { StorageRefused } from "./format.ts";
 import type { ObjectStore } from "./object-store.ts";
 

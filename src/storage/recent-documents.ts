@@ -1,6 +1,7 @@
 /** Documents for readers: from memory where the policy lets them be, else from the store. */
-import type { Document, Documents } from "./document.ts";
+import type { Document } from "./document.ts";
 import type { CachePolicy, DocumentCache, Ground } from "./document-cache.ts";
+import type { Documents } from "./documents.ts";
 
 /** What memory says, and what it says it of. */
 export interface Recollection<T> {

@@ -6,7 +6,7 @@
  * again when a signature names a key that is not known yet.
  */
 import { randomBytes } from "node:crypto";
-import type { Documents } from "./document.ts";
+import type { Documents } from "./documents.ts";
 
 export interface SigningKey {
   readonly id: string;

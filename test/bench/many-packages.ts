@@ -8,7 +8,7 @@ import type { CatalogEntry, CatalogValue } from "../../src/catalog/catalog-docum
 import { PackageCatalog } from "../../src/catalog/package-catalog.ts";
 import { layout } from "../../src/registry/layout.ts";
 import { openRegistry } from "../../src/registry/registry.ts";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { fixedBody } from "../fixtures/body.ts";
 import { type Bundle, makeBundle, smallImage } from "../fixtures/bundle.ts";

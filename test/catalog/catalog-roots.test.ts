@@ -7,7 +7,7 @@ import type { PublishedPackage } from "../../src/catalog/package-record.ts";
 import { digestOfRecord } from "../../src/catalog/package-records.ts";
 import { parseRepositoryName } from "../../src/oci/reference.ts";
 import { layout } from "../../src/registry/layout.ts";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import { fixedBody } from "../fixtures/body.ts";
 import { type Bundle, makeBundle, smallImage } from "../fixtures/bundle.ts";
 import { CollectorUnderTest } from "../registry/collector-under-test.ts";

@@ -5,7 +5,7 @@ import { CatalogRoots } from "../../src/catalog/catalog-roots.ts";
 import { PackageCatalog } from "../../src/catalog/package-catalog.ts";
 import { CatalogLost } from "../../src/catalog/stored-catalog.ts";
 import { layout } from "../../src/registry/layout.ts";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import { StoreUnavailable } from "../../src/storage/store-error.ts";
 import { fixedBody } from "../fixtures/body.ts";
 import { makeBundle } from "../fixtures/bundle.ts";

@@ -7,7 +7,7 @@ import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Collector } from "../../src/registry/collector/collector.ts";
 import { openRegistry } from "../../src/registry/registry.ts";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import { FilesystemStore } from "../../src/storage/filesystem-store.ts";
 import { eventually } from "../fixtures/eventually.ts";
 import { openFiles, residentMemory } from "../fixtures/process-figures.ts";

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { Digest } from "../../src/oci/digest.ts";
 import type { BlobRecord } from "../../src/registry/blob-record.ts";
 import { layout } from "../../src/registry/layout.ts";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import type { ObjectStore } from "../../src/storage/object-store.ts";
 
 export class CollectorByHand {

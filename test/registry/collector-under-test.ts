@@ -2,7 +2,7 @@
 import { Collector, type CollectorOptions } from "../../src/registry/collector/collector.ts";
 import type { CollectorAges, CycleReport } from "../../src/registry/collector/cycle.ts";
 import { Pace } from "../../src/registry/collector/pace.ts";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import type { ObjectStore } from "../../src/storage/object-store.ts";
 import { ScriptedStore } from "../storage/scripted-store.ts";
 

@@ -4,7 +4,7 @@ import { beforeEach, describe, it } from "node:test";
 import { layout } from "../../src/registry/layout.ts";
 import { UploadUnknown } from "../../src/registry/registry-errors.ts";
 import { UploadTickets } from "../../src/registry/upload-id.ts";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { SigningKeyDocument } from "../../src/storage/signing-keys.ts";
 import { elsewhere, repository } from "./content.ts";

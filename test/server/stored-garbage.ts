@@ -3,7 +3,7 @@ import type { Digest } from "../../src/oci/digest.ts";
 import type { BlobRecord, PresentRecord } from "../../src/registry/blob-record.ts";
 import { digestOfRecordKey, layout } from "../../src/registry/layout.ts";
 import type { ManifestLink } from "../../src/registry/manifest-link.ts";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import type { ObjectStore } from "../../src/storage/object-store.ts";
 import { allKeys } from "../storage/bytes.ts";
 

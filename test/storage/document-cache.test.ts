@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it, mock } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { type Document, Documents } from "../../src/storage/document.ts";
+import type { Document } from "../../src/storage/document.ts";
 import { type CachePolicy, DocumentCache } from "../../src/storage/document-cache.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { RecentDocuments } from "../../src/storage/recent-documents.ts";
 import { StoreUnavailable } from "../../src/storage/store-error.ts";

@@ -1,12 +1,8 @@
 /** Documents under compare-and-swap: lost answers, late landings, many writers. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import {
-  type Document,
-  DocumentChanged,
-  DocumentDamaged,
-  Documents,
-} from "../../src/storage/document.ts";
+import { type Document, DocumentChanged, DocumentDamaged } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import {
   ObjectDamaged,
   PreconditionFailed,

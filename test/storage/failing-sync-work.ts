@@ -1,6 +1,6 @@
 /** Run where syncing `<root>/store/doc` fails: what is not durable must not be acknowledged. */
 import assert from "node:assert/strict";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import { FilesystemStore } from "../../src/storage/filesystem-store.ts";
 import { StoreUnavailable } from "../../src/storage/store-error.ts";
 

@@ -1,7 +1,7 @@
 /** Protects a store from services that it does not belong to, and from older releases. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import { claimFormat, StorageRefused } from "../../src/storage/format.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { allKeys } from "./bytes.ts";

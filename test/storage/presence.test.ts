@@ -1,7 +1,7 @@
 /** Protects a store that cannot arbitrate from a second server. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import { StorageRefused } from "../../src/storage/format.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { announcePresence } from "../../src/storage/presence.ts";

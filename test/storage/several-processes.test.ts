@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdir, readlink, symlink } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import { FileLocks, LockHeld } from "../../src/storage/file-lock.ts";
 import { FilesystemStore } from "../../src/storage/filesystem-store.ts";
 import { makeScratch, removeScratch } from "../fixtures/scratch.ts";

@@ -1,7 +1,7 @@
 /** Keys that all instances share through the store. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { SigningKeyDocument } from "../../src/storage/signing-keys.ts";
 import { ScriptedStore } from "./scripted-store.ts";

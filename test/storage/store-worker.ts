@@ -6,7 +6,7 @@
  */
 import { open, unlink } from "node:fs/promises";
 import path from "node:path";
-import { Documents } from "../../src/storage/document.ts";
+import { Documents } from "../../src/storage/documents.ts";
 import { FileLocks } from "../../src/storage/file-lock.ts";
 import { FilesystemStore } from "../../src/storage/filesystem-store.ts";
 import { PreconditionFailed } from "../../src/storage/store-error.ts";

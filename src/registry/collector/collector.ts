@@ -5,7 +5,7 @@
  * only, under compare-and-swap. One cycle after the other; what a cycle has seen is acted on by a
  * later one. Follows CONTRIBUTING.md "Storage protocol".
  */
-import type { Documents } from "../../storage/document.ts";
+import type { Documents } from "../../storage/documents.ts";
 import type { ObjectStore, UnfinishedUploads } from "../../storage/object-store.ts";
 import type { StoredCount } from "../usage/count-stored.ts";
 import { type CollectorAges, Cycle, CycleReport } from "./cycle.ts";

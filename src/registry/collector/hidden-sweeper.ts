@@ -5,7 +5,7 @@
  * the blob elsewhere and deletes it here again writes the marker anew, and that makes it stale.
  */
 import type { Digest } from "../../oci/digest.ts";
-import type { Documents } from "../../storage/document.ts";
+import type { Documents } from "../../storage/documents.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 import { ObjectDamaged } from "../../storage/store-error.ts";
 import type { BlobRecord } from "../blob-record.ts";

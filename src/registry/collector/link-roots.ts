@@ -6,8 +6,8 @@
  */
 import { type Digest, isDigest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/reference.ts";
-import type { Documents } from "../../storage/document.ts";
 import { DocumentCache } from "../../storage/document-cache.ts";
+import type { Documents } from "../../storage/documents.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 import { RecentDocuments } from "../../storage/recent-documents.ts";
 import { ObjectDamaged } from "../../storage/store-error.ts";

@@ -6,7 +6,8 @@
  * Source: CONTRIBUTING.md "Storage protocol".
  */
 import type { Digest } from "../../oci/digest.ts";
-import { type Document, DocumentChanged, type Documents } from "../../storage/document.ts";
+import { type Document, DocumentChanged } from "../../storage/document.ts";
+import type { Documents } from "../../storage/documents.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 import type { BlobRecord, RecordDocument } from "../blob-record.ts";
 import { layout, originOfData } from "../layout.ts";

@@ -6,7 +6,8 @@
  * stale. Source: CONTRIBUTING.md "Storage protocol".
  */
 import type { Digest } from "../../oci/digest.ts";
-import { type Document, type Documents, unlessChanged } from "../../storage/document.ts";
+import { type Document, unlessChanged } from "../../storage/document.ts";
+import type { Documents } from "../../storage/documents.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 import {
   type BlobRecord,

@@ -5,7 +5,8 @@
  * Whoever puts the manifest again writes its entry behind the link, and that makes it stale. What is
  * left is a tombstone, since the name can come back.
  */
-import { type Documents, unlessChanged } from "../../storage/document.ts";
+import { unlessChanged } from "../../storage/document.ts";
+import type { Documents } from "../../storage/documents.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 import { layout, linkOfReferrer } from "../layout.ts";
 import type { ManifestLink } from "../manifest-link.ts";

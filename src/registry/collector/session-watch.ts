@@ -4,7 +4,7 @@
  * A session whose version has not changed for as long as an upload may take is ended. One that is over
  * is remembered for as long as its id is valid: it keeps the id from being used again.
  */
-import type { Documents } from "../../storage/document.ts";
+import type { Documents } from "../../storage/documents.ts";
 import type { ObjectStore, Revision } from "../../storage/object-store.ts";
 import { layout, sessionOfKey } from "../layout.ts";
 import { closed, type UploadSession } from "../upload-session.ts";

@@ -5,8 +5,9 @@
  * package's tag goes from exactly the version that was seen before the packages were scanned: whoever
  * publishes claims it anew behind his entry, and that makes the version stale.
  */
-import type { Documents } from "../../storage/document.ts";
+
 import { DocumentCache } from "../../storage/document-cache.ts";
+import type { Documents } from "../../storage/documents.ts";
 import type { ObjectStore, Revision } from "../../storage/object-store.ts";
 import { RecentDocuments } from "../../storage/recent-documents.ts";
 import { layout, type PlacedTag, tagOfKey } from "../layout.ts";

@@ -4,7 +4,7 @@
  * The key does not say which record that would be, so all are read, once for all keys, after the
  * sessions were seen to be gone. What is named is remembered; the rest is deleted.
  */
-import type { Documents } from "../../storage/document.ts";
+import type { Documents } from "../../storage/documents.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 import type { BlobRecord } from "../blob-record.ts";
 import { layout, originOfData } from "../layout.ts";

@@ -4,7 +4,8 @@
  * One is read when it is new or its stamp has changed; of what was read only the part that the caller
  * wants is kept.
  */
-import { type Documents, unlessChanged } from "../../storage/document.ts";
+import { unlessChanged } from "../../storage/document.ts";
+import type { Documents } from "../../storage/documents.ts";
 import type { ObjectStore, Revision } from "../../storage/object-store.ts";
 import { ObjectDamaged } from "../../storage/store-error.ts";
 import type { Cycle } from "./cycle.ts";

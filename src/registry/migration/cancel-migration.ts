@@ -1,5 +1,5 @@
 /** Gives up a migration that was begun: the source takes writes again. What was copied stays. */
-import { Documents } from "../../storage/document.ts";
+import { Documents } from "../../storage/documents.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 import { layout } from "../layout.ts";
 import { MigrationRefused, type MovingIn, type MovingOut } from "./move-state.ts";

@@ -6,7 +6,7 @@
  * that anybody was told is kept. Whoever was told nothing repeats the request at the new place.
  */
 import { RegistryError } from "../../oci/registry-error.ts";
-import { Documents } from "../../storage/document.ts";
+import { Documents } from "../../storage/documents.ts";
 import { ForwardingStore } from "../../storage/forwarding-store.ts";
 import type { ObjectStore, Precondition, Revision } from "../../storage/object-store.ts";
 import { layout } from "../layout.ts";

@@ -8,7 +8,7 @@
  *
  * Both carry the id of the one migration, by which a broken one is continued and no other begins.
  */
-import type { Documents } from "../../storage/document.ts";
+import type { Documents } from "../../storage/documents.ts";
 import { layout } from "../layout.ts";
 
 export interface MovingOut {

@@ -7,7 +7,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Documents } from "../../storage/document.ts";
+import { Documents } from "../../storage/documents.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 import { inParallel } from "../in-parallel.ts";
 import { layout } from "../layout.ts";

@@ -7,7 +7,8 @@
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import { parseManifest } from "../../oci/manifest.ts";
 import { successors } from "../../oci/successors.ts";
-import { DocumentDamaged, type Documents } from "../../storage/document.ts";
+import { DocumentDamaged } from "../../storage/document.ts";
+import type { Documents } from "../../storage/documents.ts";
 import { isPresent } from "../blob-record.ts";
 import type { BlobStore } from "../blob-store.ts";
 import { layout, linkOfKey } from "../layout.ts";

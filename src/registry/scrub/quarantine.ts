@@ -7,7 +7,8 @@
  * it was; readers who still know the old record find nothing there.
  */
 import type { Digest } from "../../oci/digest.ts";
-import { type Documents, unlessChanged } from "../../storage/document.ts";
+import { unlessChanged } from "../../storage/document.ts";
+import type { Documents } from "../../storage/documents.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 import { ObjectDamaged, ObjectNotFound, StoreFull } from "../../storage/store-error.ts";
 import { type BlobRecord, isPresent, type RecordDocument } from "../blob-record.ts";

@@ -2,7 +2,7 @@
  * The document that says how far the scrub is and what it has found: for the next start, for other
  * instances, and for whoever asks how the storage is.
  */
-import type { Documents } from "../../storage/document.ts";
+import type { Documents } from "../../storage/documents.ts";
 import { layout } from "../layout.ts";
 import { type Damage, subjectOf } from "./damage.ts";
 

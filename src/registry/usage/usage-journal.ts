@@ -6,7 +6,7 @@
  * A count takes a while, so it notes where `written` stood when it began: what is told later comes on
  * top, and is at worst counted twice until the next count.
  */
-import type { Documents } from "../../storage/document.ts";
+import type { Documents } from "../../storage/documents.ts";
 import { layout } from "../layout.ts";
 
 export interface Usage {

@@ -12,7 +12,7 @@ import {
 } from "../../../src/registry/migration/move-state.ts";
 import type { MigrationProgress } from "../../../src/registry/migration/storage-migration.ts";
 import { openRegistry, type Registry } from "../../../src/registry/registry.ts";
-import { Documents } from "../../../src/storage/document.ts";
+import { Documents } from "../../../src/storage/documents.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";
 import type { ObjectStore } from "../../../src/storage/object-store.ts";
 import { ScriptedStore } from "../../storage/scripted-store.ts";

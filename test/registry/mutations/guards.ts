@@ -242,14 +242,14 @@ export const guards: readonly Guard[] = [
   },
   {
     name: "a lost answer is found by its transaction, of whatever age",
-    file: "storage/document",
+    file: "storage/documents",
     text: "const age = current?.transactions.indexOf(own) ?? -1;",
     without: "const age = -1;",
     failing: "../storage/documents",
   },
   {
     name: "nobody goes on from a state that others have replaced",
-    file: "storage/document",
+    file: "storage/documents",
     text: "age === 0 ? current?.revision : superseded",
     without: "current?.revision",
     failing: "manifest-interleavings",

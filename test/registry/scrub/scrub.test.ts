@@ -8,7 +8,7 @@ import { layout } from "../../../src/registry/layout.ts";
 import { ByteRate } from "../../../src/registry/scrub/byte-rate.ts";
 import { type Damage, subjectOf } from "../../../src/registry/scrub/damage.ts";
 import { Scrubber, TooMuchDamage } from "../../../src/registry/scrub/scrubber.ts";
-import { Documents } from "../../../src/storage/document.ts";
+import { Documents } from "../../../src/storage/documents.ts";
 import type { ObjectStore } from "../../../src/storage/object-store.ts";
 import { fixedBody } from "../../fixtures/body.ts";
 import { makeBundle } from "../../fixtures/bundle.ts";

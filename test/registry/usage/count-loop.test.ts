@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { CountLoop } from "../../../src/registry/usage/count-loop.ts";
 import { StoredCount } from "../../../src/registry/usage/count-stored.ts";
 import { UsageJournal, usedBytes } from "../../../src/registry/usage/usage-journal.ts";
-import { Documents } from "../../../src/storage/document.ts";
+import { Documents } from "../../../src/storage/documents.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";
 import type { ListOptions, ListPage } from "../../../src/storage/object-store.ts";
 import { StoreUnavailable } from "../../../src/storage/store-error.ts";

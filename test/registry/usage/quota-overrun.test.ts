@@ -11,7 +11,7 @@ import { MeteredStore } from "../../../src/registry/usage/metered-store.ts";
 import { Quota } from "../../../src/registry/usage/quota.ts";
 import { UsageJournal, usedBytes } from "../../../src/registry/usage/usage-journal.ts";
 import { UsageMeter } from "../../../src/registry/usage/usage-meter.ts";
-import { Documents } from "../../../src/storage/document.ts";
+import { Documents } from "../../../src/storage/documents.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";
 import type { StagedWrite } from "../../../src/storage/object-store.ts";
 import { StoreWithinRoom } from "../../../src/storage/room.ts";

@@ -1,7 +1,7 @@
 /** Protects what a store that fails, stalls or loses answers leads to: clean errors, nothing lost or doubled. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { Documents } from "../../../src/storage/document.ts";
+import { Documents } from "../../../src/storage/documents.ts";
 import { storeFor } from "../../../src/storage/s3/open-s3.ts";
 import { S3Connection } from "../../../src/storage/s3/s3-client.ts";
 import type { S3Operation } from "../../../src/storage/s3/s3-options.ts";
