@@ -7,7 +7,7 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import path from "node:path";
-import { writeFully } from "./durable-file.ts";
+import { GatheringWriter } from "./gathering-writer.ts";
 import type { ByteRange } from "./object-store.ts";
 import { ObjectDamaged } from "./store-error.ts";
 
@@ -143,18 +143,31 @@ export class SharedRead {
     try {
       const body = await opening;
       this.#file = await openNameless(this.#options.directory);
-      for await (const chunk of body) {
-        if (this.#fetched + chunk.byteLength > this.#options.maxBytes) throw new Error("too large");
-        await writeFully(this.#file.fd, chunk);
-        this.#fetched += chunk.byteLength;
+      const writer = new GatheringWriter(this.#file.fd, (bytes) => {
+        this.#fetched += bytes;
         this.#wake();
-      }
+      });
+      await this.#store(body, writer);
       this.#state = "whole";
     } catch {
       this.#state = "failed"; // readers go on by themselves, and meet what is wrong if it still is
     }
     this.#wake();
     this.#options.onChange(this);
+  }
+
+  /** Nothing is being written when this settles, whatever comes of it. */
+  async #store(body: Body, writer: GatheringWriter): Promise<void> {
+    let taken = 0;
+    try {
+      for await (const chunk of body) {
+        taken += chunk.byteLength;
+        if (taken > this.#options.maxBytes) throw new Error("too large");
+        await writer.write(chunk);
+      }
+    } finally {
+      await writer.end();
+    }
   }
 
   #change(signal: AbortSignal | undefined): Promise<void> {
