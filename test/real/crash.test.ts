@@ -18,11 +18,12 @@ import { KillableServer } from "./crash/killable-server.ts";
 
 /** A start costs one to seven seconds of work, most of them for the code itself. */
 const variants = [
-  { workers: 1, kills: sized(270, 1500) },
-  { workers: 4, kills: sized(30, 500) },
+  { name: "one", workers: 1, kills: sized(135, 750) },
+  { name: "another", workers: 1, kills: sized(135, 750) },
+  { name: "workers", workers: 4, kills: sized(30, 500) },
 ];
 
-describe("a server that is killed", { skip: lacking("setsid"), concurrency: 2 }, () => {
+describe("a server that is killed", { skip: lacking("setsid"), concurrency: 3 }, () => {
   let scratch: string;
   let certificate: ServerCertificate;
 
@@ -32,13 +33,13 @@ describe("a server that is killed", { skip: lacking("setsid"), concurrency: 2 },
   });
   after(() => removeScratch(scratch));
 
-  for (const { workers, kills } of variants) {
-    it(`keeps what it acknowledged, ${kills} times, with ${workers} process(es)`, async (test) => {
-      const storage = path.join(scratch, `data-${workers}`);
+  for (const [number, { name, workers, kills }] of variants.entries()) {
+    it(`keeps what it acknowledged, ${kills} times, with ${workers} process(es): ${name}`, async (test) => {
+      const storage = path.join(scratch, name);
       const { ca, flags: trust } = certificate;
       const flags = [...trust, "--storage", storage, "--workers", String(workers)];
       const start = (): KillableServer => new KillableServer(scratch, flags);
-      const figures = await crashAgainAndAgain({ kills, seed: workers, ca, clients: 5, start });
+      const figures = await crashAgainAndAgain({ kills, seed: 1 + number, ca, clients: 5, start });
       test.diagnostic(JSON.stringify(figures));
       assert.equal(figures.kills, kills);
       assert.ok(figures.acknowledged > kills, "there was load");
