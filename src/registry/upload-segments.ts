@@ -68,8 +68,8 @@ export class UploadSegments {
       return { document, state: value, digest, added: [], merged: [] };
     }
     const merged = segmentsToMerge(value.segments, length ?? head.byteLength);
-    const hash =
-      this.#hashes.take(session, value.offset) ?? (await this.rehash(document, value.algorithm));
+    const known = this.#hashes.take(session, value.offset);
+    const hash = await this.rehash(document, value.algorithm, known);
     const added = await this.#write(session, hash, {
       before: this.#read({ content, segments: merged }),
       chunks: prepend(head, rest),
@@ -85,13 +85,17 @@ export class UploadSegments {
     if (hash) this.#hashes.keep(session, hash);
   }
 
-  /** Reads what another process hashed, or what the client wants by another algorithm. */
+  /**
+   * Reads what another process hashed, or what the client wants by another algorithm.
+   *
+   * @param hash of the first bytes, where these are known
+   */
   async rehash(
     { content, value: { segments } }: Pick<OpenDocument, "content" | "value">,
     algorithm: DigestAlgorithm,
+    hash = new ContentHash(algorithm),
   ): Promise<ContentHash> {
-    const hash = new ContentHash(algorithm);
-    for await (const piece of this.#read({ content, segments })) hash.update(piece);
+    for await (const piece of this.#read({ content, segments }, hash.size)) hash.update(piece);
     return hash;
   }
 
@@ -100,9 +104,14 @@ export class UploadSegments {
     return { key, size: await writeData(this.#store, key, hash, body) };
   }
 
-  async *#read({ content, segments }: StoredBytes): AsyncGenerator<Buffer> {
-    if (content.byteLength > 0) yield content;
-    for (const { key } of segments) yield* await this.#store.read(key);
+  async *#read({ content, segments }: StoredBytes, start = 0): AsyncGenerator<Buffer> {
+    if (content.byteLength > start) yield content.subarray(start);
+    let skip = Math.max(start - content.byteLength, 0);
+    for (const { key, size } of segments) {
+      const range = { start: skip, end: size - 1 };
+      if (skip < size) yield* await this.#store.read(key, skip > 0 ? { range } : {});
+      skip = Math.max(skip - size, 0);
+    }
   }
 }
 

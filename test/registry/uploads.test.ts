@@ -75,6 +75,24 @@ describeRegistry("uploads", (tested) => {
     assert.ok((await readBlob(there.blobs, blob.digest)).equals(blob.bytes));
   });
 
+  it("reads what other instances have taken once, however often they take turns", async () => {
+    const { here, there } = tested();
+    const id = await here.uploads.start(repository);
+    const part = 100_000;
+    const reads: string[] = [];
+    for (let start = 0; start < blob.bytes.byteLength; start += part) {
+      const instance = start % (2 * part) === 0 ? here : there;
+      instance.store.takeRequests();
+      await instance.uploads.append(repository, id, chunk(start, start + part));
+      const requests = instance.store.takeRequests();
+      reads.push(...requests.filter((request) => request.startsWith("read ")));
+    }
+    await here.uploads.finish(repository, id, blob.digest, close());
+    assert.ok((await readBlob(there.blobs, blob.digest)).equals(blob.bytes));
+    assert.equal(reads.length, new Set(reads).size);
+    assert.equal(reads.length, blob.bytes.byteLength / part - 1);
+  });
+
   it("finishes elsewhere without reading what is stored", async () => {
     const { here, there } = tested();
     const id = await here.uploads.start(repository);
