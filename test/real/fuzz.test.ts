@@ -45,7 +45,7 @@ const storeFile = new RegExp(
     `referrer/${repository}/${digestName}/${digestName}`,
     `(?:repo|hidden)/${repository}`,
     "package/[0-9a-f]{2}/[0-9a-f]{64}",
-    "catalog|format|scrub|key/signing",
+    "catalog(?:-copy)?|format|scrub|usage|key/signing",
     "quarantine/\\d{15}\\.[0-9a-f]{64}(?:[0-9a-f]{64})?",
   ].join("|")})$`,
 );

@@ -52,6 +52,14 @@ describe("a server with a quota", () => {
     return Number(new RegExp(`^dcos_registry_${name} (\\S+)$`, "m").exec(text)?.[1]);
   }
 
+  /** As of the last cycle of the collector. */
+  async function storedBytes(): Promise<number> {
+    const { last } = await client.json<{ last: { report: Record<string, number> } }>(
+      `${server.url}/gc`,
+    );
+    return Number(last.report["storedBytes"]);
+  }
+
   it("takes what fits and refuses what does not, before a byte of it is taken", async () => {
     assert.equal((await push(pattern(920_000, 1))).status, 201);
     await eventually(async () => assert.match(await quotaCheck(), /^\{"Unhealthy".*nine tenths/));
@@ -60,6 +68,7 @@ describe("a server with a quota", () => {
       const used = await figure("quota_used_bytes");
       assert.ok(used >= 920_000 && used < quota, `${used}`);
       assert.equal(await figure("quota_full"), 0.5);
+      assert.ok((await storedBytes()) >= 920_000);
     });
     await eventually(async () => {
       const { status, body } = await push(pattern(2_000_000, 2));
@@ -91,12 +100,11 @@ describe("a server with a quota", () => {
   });
 
   it("has room again when the collector has freed some", async () => {
+    // Not before: each worker learns a little later what the other one has written.
+    await eventually(async () => assert.ok((await storedBytes()) < quota - 500_000));
     await eventually(async () => assert.equal((await push(pattern(500_000, 5))).status, 201));
     await eventually(async () => assert.match(await quotaCheck(), /^\{"Healthy"/));
-    const { last } = await client.json<{ last: { report: Record<string, number> } }>(
-      `${server.url}/gc`,
-    );
-    assert.ok(Number(last.report["storedBytes"]) < quota);
+    assert.ok((await storedBytes()) < quota);
     assert.ok((await figure("gc_stored_bytes")) < quota);
     assert.equal(await figure('storage_coordination{mode="directory",failed_step=""}'), 1);
   });
