@@ -47,6 +47,14 @@ export class CatalogView {
     return (await this.#current()).snapshot;
   }
 
+  /** What `snapshot` would give in this turn; undefined when it would ask the store. */
+  recall(): CatalogSnapshot | undefined {
+    const document = this.#documents.recall(layout.catalog, policy)?.document;
+    if (document === undefined || document.revision !== this.#view?.document?.revision)
+      return undefined;
+    return this.#view.snapshot;
+  }
+
   async asset(path: string): Promise<PackageAsset | undefined> {
     return (await this.#current()).assets.get(path);
   }

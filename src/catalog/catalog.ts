@@ -39,6 +39,9 @@ export interface Catalog {
   /** The published packages; at most two seconds old, from memory when nothing changed. */
   snapshot(): Promise<CatalogSnapshot>;
 
+  /** What `snapshot` would give in this turn; undefined when it would read or make anything. */
+  recall(): CatalogSnapshot | undefined;
+
   /**
    * Stores a `.dcos` bundle while it arrives and publishes its package. Whatever goes wrong, nothing
    * of it becomes visible.

@@ -11,7 +11,7 @@ import type { CatalogSnapshot } from "./package-record.ts";
 import type { ServedLocations } from "./repository-entry.ts";
 
 export interface CosmosIndexOptions {
-  readonly catalog: Pick<Catalog, "snapshot">;
+  readonly catalog: Pick<Catalog, "snapshot" | "recall">;
   readonly locations: ServedLocations;
   /** How long a reader waits for the catalogue when there is an older index to give. */
   readonly patienceMs?: number;
@@ -27,7 +27,7 @@ export interface IndexHealth {
 }
 
 export class CosmosIndex {
-  readonly #catalog: Pick<Catalog, "snapshot">;
+  readonly #catalog: Pick<Catalog, "snapshot" | "recall">;
   readonly #locations: ServedLocations;
   readonly #patienceMs: number;
   /** The last good index. */
@@ -44,6 +44,16 @@ export class CosmosIndex {
   async file(variant: IndexVariant): Promise<IndexFile> {
     const { index } = await this.#current();
     return await index.file(variant);
+  }
+
+  /**
+   * What `file` would give, when nothing has to be read, waited for or made for that: the index is that
+   * of the catalogue as memory may tell it to readers in this turn, and the file was asked for lately.
+   */
+  recall(variant: IndexVariant): IndexFile | undefined {
+    const last = this.#last;
+    if (last === undefined || this.#catalog.recall()?.generation !== last.id) return undefined;
+    return last.recall(variant);
   }
 
   /** @throws the catalogue's error when it never could be read */

@@ -5,10 +5,10 @@
  * that its reader may see. What a reader says of its DC/OS version counts only as far as it decides
  * between packages, so no stream of invented versions makes this grow.
  */
-import { digestOf } from "../oci/digest.ts";
 import { compareDcosVersions, type DcosVersion, parseDcosVersion } from "./dcos-version.ts";
 import { downgradeEntry } from "./entry-downgrade.ts";
-import { IndexFile, type RenderedEntry } from "./index-file.ts";
+import { IndexFile, type RenderedEntry, renderedEntry } from "./index-file.ts";
+import { IndexPages } from "./index-pages.ts";
 import type { CatalogSnapshot, PublishedPackage, UnreadablePackage } from "./package-record.ts";
 import { repositoryEntry, type ServedLocations } from "./repository-entry.ts";
 import { Turns } from "./turns.ts";
@@ -43,6 +43,7 @@ export class IndexGeneration {
   readonly #minima: readonly DcosVersion[];
   readonly #files = new Map<string, IndexFile>();
   readonly #locations: ServedLocations;
+  readonly #pages: IndexPages;
   #downgrading: Promise<void> | undefined;
 
   private constructor(
@@ -50,11 +51,13 @@ export class IndexGeneration {
     packages: readonly Renderings[],
     leftOut: readonly UnreadablePackage[],
     locations: ServedLocations,
+    pages: IndexPages,
   ) {
     this.id = id;
     this.leftOut = leftOut;
     this.#packages = packages;
     this.#locations = locations;
+    this.#pages = pages;
     this.#byKey = new Map(packages.map((one) => [keyOf(one.published), one]));
     this.#minima = distinct(packages.map(({ minimum }) => minimum));
   }
@@ -66,19 +69,20 @@ export class IndexGeneration {
     previous?: IndexGeneration,
   ): Promise<IndexGeneration> {
     const known = previous ? previous.#byKey : new Map<string, Renderings>();
+    const pages = previous ? previous.#pages : new IndexPages();
     const rendered: Renderings[] = [];
     const leftOut: UnreadablePackage[] = [...unreadable];
     const turns = new Turns();
     for (const published of [...packages].sort(byNameNewestFirst)) {
       await turns.next();
       try {
-        rendered.push(known.get(keyOf(published)) ?? render(published, locations));
+        rendered.push(known.get(keyOf(published)) ?? render(published, locations, pages));
       } catch (cause) {
         const { name, version } = published.record.definition;
         leftOut.push({ name, version, cause });
       }
     }
-    return new IndexGeneration(generation, rendered, leftOut, locations);
+    return new IndexGeneration(generation, rendered, leftOut, locations, pages);
   }
 
   get packageCount(): number {
@@ -87,17 +91,29 @@ export class IndexGeneration {
 
   async file(variant: IndexVariant): Promise<IndexFile> {
     const { repoVersion, packageName = "" } = variant;
+    const known = this.recall(variant);
+    if (known) return known;
     if (repoVersion === 3) await this.#downgradeAll();
     const rank = this.#rank(variant.dcosVersion);
-    const key = `${repoVersion} ${rank} ${packageName}`;
-    const known = this.#files.get(key);
-    const file = known ?? this.#select(repoVersion, rank, packageName);
-    // Insertion order is the order of use: the first key is the one to let go.
-    this.#files.delete(key);
-    this.#files.set(key, file);
+    const file = this.#select(repoVersion, rank, packageName);
+    this.#keep(formOf(variant, rank), file);
     const [oldest] = this.#files.keys();
     if (this.#files.size > keptFiles && oldest !== undefined) this.#files.delete(oldest);
     return file;
+  }
+
+  /** The file, if it was asked for lately. */
+  recall(variant: IndexVariant): IndexFile | undefined {
+    const form = formOf(variant, this.#rank(variant.dcosVersion));
+    const file = this.#files.get(form);
+    if (file) this.#keep(form, file);
+    return file;
+  }
+
+  /** Insertion order is the order of use: the first one is the one to let go. */
+  #keep(form: string, file: IndexFile): void {
+    this.#files.delete(form);
+    this.#files.set(form, file);
   }
 
   /** How many of the distinct minimum versions a cluster satisfies. */
@@ -132,7 +148,7 @@ export class IndexGeneration {
       if (one.published.record.definition.packagingVersion !== "4.0") continue;
       await turns.next();
       const entry = repositoryEntry(one.published, this.#locations);
-      one.downgraded ??= serialised(downgradeEntry(entry));
+      one.downgraded ??= renderedEntry(downgradeEntry(entry), this.#pages);
     }
   }
 }
@@ -142,18 +158,21 @@ function keyOf({ record, releaseVersion }: PublishedPackage): string {
   return `${record.root} ${releaseVersion}`;
 }
 
-function render(published: PublishedPackage, locations: ServedLocations): Renderings {
+function formOf({ repoVersion, packageName = "" }: IndexVariant, rank: number): string {
+  return `${repoVersion} ${rank} ${packageName}`;
+}
+
+function render(
+  published: PublishedPackage,
+  locations: ServedLocations,
+  pages: IndexPages,
+): Renderings {
   const { minDcosReleaseVersion = "0" } = published.record.definition;
   return {
     published,
     minimum: parseDcosVersion(minDcosReleaseVersion) ?? [],
-    current: serialised(repositoryEntry(published, locations)),
+    current: renderedEntry(repositoryEntry(published, locations), pages),
   };
-}
-
-function serialised(entry: object): RenderedEntry {
-  const bytes = Buffer.from(JSON.stringify(entry));
-  return { bytes, digest: digestOf(bytes) };
 }
 
 export function byNameNewestFirst(left: PublishedPackage, right: PublishedPackage): number {

@@ -63,6 +63,10 @@ export class PackageCatalog implements Catalog {
     return this.#view.snapshot();
   }
 
+  recall(): CatalogSnapshot | undefined {
+    return this.#view.recall();
+  }
+
   asset(path: string): Promise<PackageAsset | undefined> {
     return this.#view.asset(path);
   }

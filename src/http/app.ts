@@ -2,7 +2,8 @@
  * Every route of the server behind one function.
  *
  * `/v2` is answered by its own dispatcher without entering express, whose routing costs more than a
- * whole pull request; the same dispatcher is mounted in express, so both entries behave alike.
+ * whole pull request; the same dispatcher is mounted in express, so both entries behave alike. So is
+ * the index of packages, when it is known and current.
  */
 import type { IncomingMessage, RequestListener } from "node:http";
 import express, { type Express } from "express";
@@ -17,7 +18,7 @@ import { cosmosErrors } from "./cosmos-envelope.ts";
 import { gcRoutes } from "./gc-routes.ts";
 import { type HealthCheck, healthRoutes } from "./health-routes.ts";
 import { packageRoutes } from "./package-routes.ts";
-import { repoRoutes } from "./repo-routes.ts";
+import { answerRepo, repoRoutes } from "./repo-routes.ts";
 import { NotFound } from "./request-error.ts";
 import { type OpenBlob, resourceRoutes } from "./resource-routes.ts";
 import { type Scrubbing, scrubRoutes } from "./scrub-routes.ts";
@@ -70,10 +71,13 @@ export function createApp(parts: AppParts): Express {
 }
 
 /** The listener for the server: express only where express is needed. */
-export function createListener(app: Express, v2: Handler): RequestListener {
+export function createListener(
+  app: Express,
+  { v2, index }: Pick<AppParts, "v2" | "index">,
+): RequestListener {
   return (request, response) => {
     if (isV2(request)) void v2(request, response);
-    else app(request, response);
+    else if (!answerRepo(index, request, response)) app(request, response);
   };
 }
 

@@ -34,9 +34,9 @@ export interface Content extends Described {
   readonly bytes?: Buffer | undefined;
 }
 
-/** What to send: `parts` in order, each behind the bytes in `before`, then `after`. */
+/** What to send: `parts` in order, each behind the bytes in `before`, then `after`; 304 has none. */
 interface Answer {
-  readonly status: 200 | 206;
+  readonly status: 200 | 206 | 304;
   readonly headers: Readonly<Record<string, string | number>>;
   readonly parts: readonly Part[];
   readonly after?: Buffer;
@@ -62,25 +62,47 @@ export async function sendContent(
   response: ServerResponse,
   content: Content,
 ): Promise<void> {
+  const answer = answerTo(request, content);
+  if (!sentAtOnce(request, response, content, answer)) await send(response, content, answer);
+}
+
+/**
+ * The same for who cannot wait.
+ *
+ * @returns false when bytes have to be opened and streamed: nothing is sent then
+ * @throws {ConditionFailed | RangeNotSatisfiable} nothing is sent then
+ */
+export function sendAtOnce(
+  request: IncomingMessage,
+  response: ServerResponse,
+  content: Content,
+): boolean {
+  return sentAtOnce(request, response, content, answerTo(request, content));
+}
+
+function answerTo(request: IncomingMessage, content: Content): Answer {
   const { "if-match": match, "if-none-match": noneMatch } = request.headers;
   if (match !== undefined && !namesEntityTag(match, content.etag, "strong")) {
     throw new ConditionFailed("If-Match", content.etag);
   }
   if (noneMatch !== undefined && namesEntityTag(noneMatch, content.etag, "weak")) {
-    return sendNotModified(response, content);
+    return notModified(content);
   }
   const ranges = wantedRanges(request, content);
   if (ranges === "unsatisfiable") throw new RangeNotSatisfiable(content.size);
-  const answer = answerOf(content, ranges);
-  if (request.method === "HEAD") {
-    response.writeHead(answer.status, answer.headers).end();
-    return;
-  }
-  if (content.bytes && ranges === undefined) {
-    response.writeHead(answer.status, answer.headers).end(content.bytes);
-    return;
-  }
-  await send(response, content, answer);
+  return answerOf(content, ranges);
+}
+
+function sentAtOnce(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { bytes }: Content,
+  { status, headers }: Answer,
+): boolean {
+  const bodiless = status === 304 || request.method === "HEAD";
+  if (!bodiless && (bytes === undefined || status !== 200)) return false;
+  response.writeHead(status, headers).end(bodiless ? undefined : bytes);
+  return true;
 }
 
 /** Ranges are defined for GET alone, and void when `If-Range` names other content or a date. */
@@ -91,9 +113,9 @@ function wantedRanges({ method, headers }: IncomingMessage, { etag, size }: Cont
   return parseRange(headers.range, size);
 }
 
-function sendNotModified(response: ServerResponse, { headers, etag }: Content): void {
+function notModified({ headers, etag }: Content): Answer {
   const kept = Object.entries(headers).filter(([name]) => !/^content-/i.test(name));
-  response.writeHead(304, { ...Object.fromEntries(kept), ETag: etag }).end();
+  return { status: 304, headers: { ...Object.fromEntries(kept), ETag: etag }, parts: [] };
 }
 
 function answerOf(content: Content, ranges: readonly ByteRange[] | undefined): Answer {

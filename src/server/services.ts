@@ -89,10 +89,11 @@ export async function createServices(
   });
   const catalog = new PackageCatalog(registry);
   const locations = { publicUrl: config.publicUrl, imageHost: config.imageHost };
+  const index = new CosmosIndex({ catalog, locations });
   const app = createApp({
     v2,
     catalog,
-    index: new CosmosIndex({ catalog, locations }),
+    index,
     locations,
     openBlob: async (digest, range, signal) => registry.blobs.stream(digest, range, signal),
     guard,
@@ -111,7 +112,7 @@ export async function createServices(
     version: productVersion(),
     log,
   });
-  return { listener: createListener(app, v2), identity, end };
+  return { listener: createListener(app, { v2, index }), identity, end };
 }
 
 function exposeFigures(

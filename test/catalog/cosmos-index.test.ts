@@ -133,11 +133,17 @@ describe("Cosmos index", () => {
 
   it("renders a package once, and again only when it changes", async () => {
     const { catalog, index } = open();
+    const place = async () => {
+      const [, { buffer, byteOffset } = Buffer.alloc(0)] = (await index.file({ repoVersion: 5 }))
+        .parts;
+      return { buffer, byteOffset };
+    };
     await catalog.add(versioned("a", "1"));
-    const [, before] = (await index.file({ repoVersion: 5 })).parts;
+    const before = await place();
     await catalog.add(versioned("b", "1"));
-    const [, after] = (await index.file({ repoVersion: 5 })).parts;
-    assert.equal(after, before);
+    const after = await place();
+    assert.equal(after.buffer, before.buffer);
+    assert.equal(after.byteOffset, before.byteOffset);
   });
 
   it("zips what it serves", async () => {
@@ -175,7 +181,7 @@ describe("Cosmos index", () => {
     const file = await index.file({ repoVersion: 5 });
     const pieces = [...file.slice()];
     assert.equal(Buffer.concat(pieces).toString(), textOf(file));
-    assert.ok(pieces.length < 6, `${pieces.length} pieces`);
+    assert.ok(pieces.length < 8, `${pieces.length} pieces`);
   });
 
   it("builds once for many readers at a time", async () => {
@@ -222,7 +228,8 @@ describe("Cosmos index", () => {
     const good = publishedPackage(versioned("good", "1"));
     const bad = publishedPackage(versioned("bad", "2"));
     const broken = { ...bad, record: { ...bad.record, assets: null as never } };
-    const catalog = { snapshot: async () => ({ generation: "1", packages: [broken, good] }) };
+    const snapshot = { generation: "1", packages: [broken, good] };
+    const catalog = { snapshot: async () => snapshot, recall: () => snapshot };
     const index = new CosmosIndex({ catalog, locations });
     assert.deepEqual(await names(index, { repoVersion: 5 }), ["good 1"]);
     assert.deepEqual(await index.health(), { packageCount: 1, leftOut: ["bad 2"] });

@@ -25,6 +25,8 @@ import { namedContents, type PackageParts, publishedPackage } from "./published-
 export class MemoryCatalog implements Catalog {
   /** When set, reading fails with it. */
   failure: Error | undefined;
+  /** Whether readers may be answered from memory. */
+  remembers = true;
   /** How often a snapshot was asked for. */
   reads = 0;
   /** Blobs by digest: the content of files, and of images by their reference. */
@@ -44,6 +46,11 @@ export class MemoryCatalog implements Catalog {
   async snapshot(): Promise<CatalogSnapshot> {
     this.reads += 1;
     if (this.failure) throw this.failure;
+    return { generation: String(this.#generation), packages: this.#packages };
+  }
+
+  recall(): CatalogSnapshot | undefined {
+    if (this.failure || !this.remembers) return undefined;
     return { generation: String(this.#generation), packages: this.#packages };
   }
 

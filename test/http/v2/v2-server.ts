@@ -110,10 +110,11 @@ function listenerOf(
   });
   const catalog = new PackageCatalog(registry);
   const locations = { publicUrl: "https://registry.example", imageHost: "registry.example" };
+  const index = new CosmosIndex({ catalog, locations });
   const app = createApp({
     v2,
     catalog,
-    index: new CosmosIndex({ catalog, locations }),
+    index,
     locations,
     openBlob: async (digest, range, signal) => registry.blobs.stream(digest, range, signal),
     guard,
@@ -122,5 +123,5 @@ function listenerOf(
     healthChecks: [],
     log,
   });
-  return entry === "express" ? app : createListener(app, v2);
+  return entry === "express" ? app : createListener(app, { v2, index });
 }
