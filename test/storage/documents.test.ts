@@ -257,6 +257,17 @@ for (const [adapter, open] of Object.entries({ memory: openMemory, filesystem: o
       assert.equal(await count(), 20);
     });
 
+    it("is the same without raw bytes, whatever stands for none", async () => {
+      const nowhere = Buffer.alloc(0);
+      assert.equal(nowhere.buffer.byteLength, 0); // From here on it has a place of its own: none.
+      const empty = [nowhere, Buffer.alloc(0), Buffer.from("x").subarray(1), nowhere.subarray(0)];
+      for (const [at, content] of empty.entries()) {
+        await documents.create<Counter>(`doc/${at}`, { value: { count: at }, content });
+        const read = await theirs.read<Counter>(`doc/${at}`);
+        assert.deepEqual([read?.value, read?.content.length], [{ count: at }, 0]);
+      }
+    });
+
     it("refuses to read what is no document", async () => {
       for (const [position, text] of [
         "",
