@@ -26,9 +26,9 @@ type ReadEntry =
   | { readonly entry: CatalogEntry; readonly record: PackageRecord }
   | { readonly entry: CatalogEntry; readonly cause: unknown };
 
+/** It weighs nothing: the view holds it in any case, and a large one must not be read for each reader. */
 const policy: CachePolicy<CatalogValue> = {
   keeps: (document) => document !== undefined,
-  weigh: ({ value }) => value.entries.length * 600,
 };
 
 export class CatalogView {

@@ -1,11 +1,13 @@
-/** A damaged record costs its own package and nothing else. */
+/** A damaged record costs its own package and nothing else; a large catalogue is remembered, too. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { CatalogEntry } from "../../src/catalog/catalog-document.ts";
 import { CosmosIndex } from "../../src/catalog/cosmos-index.ts";
 import { PackageCatalog } from "../../src/catalog/package-catalog.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { layout } from "../../src/registry/layout.ts";
 import { openRegistry } from "../../src/registry/registry.ts";
+import { DocumentCache } from "../../src/storage/document-cache.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { fixedBody } from "../fixtures/body.ts";
 import { makeBundle } from "../fixtures/bundle.ts";
@@ -31,5 +33,34 @@ describe("catalogue with a damaged record", () => {
     const catalog = new PackageCatalog(openRegistry(store, options));
     const index = new CosmosIndex({ catalog, locations });
     assert.deepEqual(await index.health(), { packageCount: 1, leftOut: ["bad 1"] });
+  });
+});
+
+describe("catalogue in memory", () => {
+  const entry = (number: number): CatalogEntry => ({
+    id: `attempt-${number}`,
+    name: `package-${number}`,
+    version: "1",
+    state: "retired",
+    record: digestOf("not written"),
+    root: digestOf(String(number)),
+    releaseVersion: number,
+    addedAt: "2026-01-01T00:00:00Z",
+  });
+
+  it("is told from there however many packages there are", async () => {
+    const store = new MemoryStore();
+    const cache = new DocumentCache({ maxAgeMs: Number.POSITIVE_INFINITY });
+    const registry = openRegistry(store, options, { cache, changes: cache });
+    const entries = Array.from({ length: 10_000 }, (_, number) => entry(number));
+    await registry.documents.create(layout.package(digestOf("not written")), {
+      value: { assets: [] },
+    });
+    await registry.documents.create(layout.catalog, { value: { entries, lastRelease: {} } });
+    const catalog = new PackageCatalog(registry);
+    assert.equal(catalog.recall(), undefined);
+    const snapshot = await catalog.snapshot();
+    assert.equal(catalog.recall(), snapshot);
+    assert.equal(await catalog.snapshot(), snapshot);
   });
 });
