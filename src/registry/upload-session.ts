@@ -59,23 +59,22 @@ export class SessionDocuments {
   /** The session as it stands open, undefined before its first byte. @throws {UploadUnknown} */
   async readOpen(session: string): Promise<OpenDocument | undefined> {
     const document = await this.read(session);
-    if (document === undefined) return undefined;
-    if (document.value.state !== "open") throw new UploadUnknown();
-    return document as OpenDocument;
+    return document && expectOpen(document);
   }
 
   /**
-   * Makes the session before any byte goes to a key that carries its name.
+   * Makes the session before any byte goes to a key that carries its name, or finds it as another
+   * request has made it: one write where there is none.
    *
    * @param small all bytes of its first request, when they are few
-   * @throws {RangeUnsatisfiable | UploadUnknown} when another request of the session was first
+   * @throws {UploadUnknown} when it has ended
    */
-  async create(
+  async createOrRead(
     session: string,
     repository: RepositoryName,
     algorithm: DigestAlgorithm,
     small?: Buffer,
-  ): Promise<OpenDocument> {
+  ): Promise<{ readonly document: OpenDocument; readonly created: boolean }> {
     const content = small ?? Buffer.alloc(0);
     const value: OpenSession = {
       state: "open",
@@ -85,21 +84,31 @@ export class SessionDocuments {
       offset: content.byteLength,
       ...(small && { digest: digestOf(small, algorithm) }),
     };
-    return this.#write(() =>
-      this.#documents.create<UploadSession>(layout.session(session), { value, content }),
-    ) as Promise<OpenDocument>;
+    try {
+      const document = await this.#documents.create(layout.session(session), { value, content });
+      return { document, created: true };
+    } catch (error) {
+      if (!(error instanceof DocumentChanged)) throw error;
+      return { document: expectOpen(error.current), created: false };
+    }
   }
 
   /**
    * Moves the session on from exactly the state that was read.
    *
+   * @returns what stands there now
    * @throws {RangeUnsatisfiable | UploadUnknown} when another request of the session was first; then
    *         this write has not happened and never will
    */
-  async advance(current: OpenDocument, value: UploadSession): Promise<void> {
-    await this.#write(() =>
-      this.#documents.replace<UploadSession>(current as Document<UploadSession>, { value }),
-    );
+  async advance<T extends UploadSession>(current: OpenDocument, value: T): Promise<Document<T>> {
+    try {
+      return (await this.#documents.replace<UploadSession>(current as Document<UploadSession>, {
+        value,
+      })) as Document<T>;
+    } catch (error) {
+      if (!(error instanceof DocumentChanged)) throw error;
+      throw refusal(error.current?.value as UploadSession | undefined);
+    }
   }
 
   /** @throws {RangeUnsatisfiable | UploadUnknown} when the session is not any more what was read */
@@ -125,21 +134,24 @@ export class SessionDocuments {
     return ended;
   }
 
-  /** Ends a session whose outcome is decided. */
-  async close(session: string): Promise<void> {
-    await this.#documents.update<UploadSession>(layout.session(session), (current) =>
-      current === undefined || current.state === "closed" ? undefined : closed(current),
-    );
-  }
-
-  async #write(write: () => Promise<Document<UploadSession>>): Promise<Document<UploadSession>> {
+  /** Ends a session whose outcome is decided. @param known as it was written for that */
+  async close(known: Document<CommittingSession>): Promise<void> {
+    const current = known as Document<UploadSession>;
     try {
-      return await write();
+      await this.#documents.replace<UploadSession>(current, { value: closed(known.value) });
     } catch (error) {
       if (!(error instanceof DocumentChanged)) throw error;
-      throw refusal(error.current?.value as UploadSession | undefined);
+      await this.#documents.update<UploadSession>(known.key, (value) =>
+        value === undefined || value.state === "closed" ? undefined : closed(value),
+      );
     }
   }
+}
+
+/** @throws {UploadUnknown} */
+function expectOpen(document: Document<UploadSession> | undefined): OpenDocument {
+  if (document?.value.state !== "open") throw new UploadUnknown();
+  return document as OpenDocument;
 }
 
 /** Nothing more is published from it but what it has announced. */

@@ -5,34 +5,33 @@
  * Finishing costs a few small writes, whatever the size of the blob. Follows
  * CONTRIBUTING.md "Storage protocol", PUSH by session.
  */
-import { algorithmOf, type Digest, type DigestAlgorithm } from "../oci/digest.ts";
+import type { Digest, DigestAlgorithm } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/reference.ts";
-import { DigestMismatch } from "../oci/registry-error.ts";
+import { BoundedMap } from "../storage/bounded-map.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import { ObjectNotFound, StoreFull } from "../storage/store-error.ts";
-import { inlineLimit, isPresent, type RecordDocument, type Segment } from "./blob-record.ts";
+import { inlineLimit } from "./blob-record.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { EndedSessions } from "./ended-sessions.ts";
 import { type Arriving, arriving } from "./gather.ts";
-import { RangeUnsatisfiable, UploadInvalid, UploadUnknown } from "./registry-errors.ts";
+import { RangeUnsatisfiable, UploadUnknown } from "./registry-errors.ts";
+import { ifOutdated, UploadClosing } from "./upload-closing.ts";
 import type { UploadTicket, UploadTickets } from "./upload-id.ts";
 import { type Chunk, type Extended, expectLength, UploadSegments } from "./upload-segments.ts";
 import type { OpenDocument, SessionDocuments } from "./upload-session.ts";
 
-interface Checked {
-  /** The blob's record from before the session is set to committing. */
-  readonly fence: RecordDocument | undefined;
-  readonly here: boolean;
-}
-
-const nothing = Buffer.alloc(0);
+/** Of sessions that this process wrote last; a segment in the list takes about so many bytes. */
+const writtenBytes = 4 * 1024 * 1024;
+const segmentBytes = 256;
 
 export class Uploads {
   readonly #blobs: BlobStore;
   readonly #segments: UploadSegments;
   readonly #sessions: SessionDocuments;
   readonly #tickets: UploadTickets;
+  readonly #closing: UploadClosing;
   readonly #ended = new EndedSessions();
+  /** As this process wrote them last; whoever goes on from one finds out whether it is still that. */
+  readonly #written = new BoundedMap<string, OpenDocument>(writtenBytes);
 
   constructor(
     store: ObjectStore,
@@ -44,6 +43,7 @@ export class Uploads {
     this.#segments = new UploadSegments(store);
     this.#sessions = sessions;
     this.#tickets = tickets;
+    this.#closing = new UploadClosing(blobs, this.#segments, sessions);
   }
 
   /** @returns the id of a new session; nothing is written yet */
@@ -67,17 +67,19 @@ export class Uploads {
    */
   async append(repository: RepositoryName, id: string, chunk: Chunk): Promise<number> {
     const ticket = await this.#going(repository, id);
-    const open = await this.#sessions.readOpen(ticket.session);
+    const { session } = ticket;
+    // The usual upload is one chunk: who makes its session learns whether there is one already.
+    const goesOn = Boolean(chunk.start) || this.#written.get(session) !== undefined;
+    const open = goesOn ? await this.#sessions.readOpen(session) : undefined;
     expectStart(chunk, open?.value.offset ?? 0);
     const body = await arriving(chunk.body);
     try {
-      const { session, algorithm } = ticket;
-      if (open === undefined && body.head.byteLength <= inlineLimit) {
-        expectLength(chunk.length, body.head.byteLength);
-        const small = Buffer.from(body.head);
-        return (await this.#sessions.create(session, repository, algorithm, small)).value.offset;
-      }
-      const document = open ?? (await this.#sessions.create(session, repository, algorithm));
+      const begun = open
+        ? { document: open, whole: false }
+        : await this.#begin(repository, ticket, chunk, body);
+      const { document, whole } = begun;
+      if (whole) return document.value.offset;
+      expectStart(chunk, document.value.offset);
       return await this.#append(session, document, chunk, body);
     } finally {
       await body.rest.return(undefined);
@@ -97,16 +99,15 @@ export class Uploads {
     chunk: Chunk,
   ): Promise<void> {
     const ticket = await this.#tickets.check(repository, id);
-    const open = await this.#sessions.readOpen(ticket.session);
-    expectStart(chunk, open?.value.offset ?? 0);
-    if (open === undefined) return this.#pushWhole(ticket, digest, chunk);
+    const { session } = ticket;
+    if (chunk.length === 0 && (await this.#finishAsWritten(session, digest))) return;
+    const document = await this.#sessions.readOpen(session);
+    expectStart(chunk, document?.value.offset ?? 0);
+    if (document === undefined) return this.#pushWhole(ticket, digest, chunk);
     const body = await arriving(chunk.body);
     try {
-      const extended = await this.#extend(ticket.session, open, chunk, body);
-      if (extended.state.segments.length === 0) return await this.#pushSmall(open, digest);
-      const { fence, here } = await this.#check(extended, digest);
-      if (here) await this.#drop(extended);
-      else await this.#publish(ticket, extended, digest, fence);
+      const extended = await this.#extend(session, document, chunk, body);
+      await this.#closing.publish(await this.#closing.decide(extended, digest));
     } finally {
       await body.rest.return(undefined);
     }
@@ -115,6 +116,7 @@ export class Uploads {
   /** @throws {UploadUnknown} */
   async cancel(repository: RepositoryName, id: string): Promise<void> {
     const { session } = await this.#going(repository, id);
+    this.#written.delete(session);
     const ended = await this.#sessions.cancel(session);
     if (ended) await this.#blobs.discard(ended.segments);
   }
@@ -132,6 +134,22 @@ export class Uploads {
     this.#ended.add(session);
   }
 
+  /** Makes the session, with all bytes of its first chunk where they are few. */
+  async #begin(
+    repository: RepositoryName,
+    { session, algorithm }: UploadTicket,
+    chunk: Chunk,
+    { head }: Arriving,
+  ): Promise<{ readonly document: OpenDocument; readonly whole: boolean }> {
+    const isSmall = head.byteLength <= inlineLimit;
+    if (isSmall) expectLength(chunk.length, head.byteLength);
+    const small = isSmall ? Buffer.from(head) : undefined;
+    const begun = await this.#sessions.createOrRead(session, repository, algorithm, small);
+    const whole = begun.created && isSmall;
+    if (whole) this.#remember(session, begun.document);
+    return { document: begun.document, whole };
+  }
+
   async #append(
     session: string,
     document: OpenDocument,
@@ -139,9 +157,33 @@ export class Uploads {
     body: Arriving,
   ): Promise<number> {
     const extended = await this.#extend(session, document, chunk, body);
-    await this.#advance(extended, { ...extended.state, digest: extended.digest });
+    const state = { ...extended.state, digest: extended.digest };
+    this.#remember(session, await this.#closing.advance(extended, state));
     this.#segments.keep(session, extended);
-    return extended.state.offset;
+    return state.offset;
+  }
+
+  #remember(session: string, document: OpenDocument): void {
+    const { content, value } = document;
+    const bytes = content.byteLength + (value.segments.length + 4) * segmentBytes;
+    this.#written.set(session, document, bytes);
+  }
+
+  /**
+   * Ends the session from the state that this process wrote last, without reading it again. Where it
+   * has gone on elsewhere nothing is decided.
+   *
+   * @returns whether the session has ended
+   */
+  async #finishAsWritten(session: string, digest: Digest): Promise<boolean> {
+    const document = this.#written.get(session);
+    this.#written.delete(session);
+    const known = document?.value.digest;
+    if (document === undefined || known === undefined) return false;
+    const extended = { document, state: document.value, digest: known, added: [], merged: [] };
+    const decided = await this.#closing.decide(extended, digest).catch(ifOutdated);
+    if (decided) await this.#closing.publish(decided);
+    return decided !== undefined;
   }
 
   #extend(
@@ -150,93 +192,10 @@ export class Uploads {
     chunk: Chunk,
     body: Arriving,
   ): Promise<Extended> {
-    return this.#asOf(document, () => this.#segments.extend(session, document, chunk, body));
+    return this.#closing.asOf(document, () =>
+      this.#segments.extend(session, document, chunk, body),
+    );
   }
-
-  /** All bytes stand in the session's document: an ordinary push, too, and no data to take over. */
-  async #pushSmall(document: OpenDocument, digest: Digest): Promise<void> {
-    await this.#blobs.pushBytes(digest, document.content);
-    // A request at the same time may have ended the session, or gone on with it; the blob is here.
-    await this.#sessions.advance(document, { state: "closed" }).catch(unlessMoved);
-  }
-
-  /** Bytes of a session are missed only when it went on or ended meanwhile: then that is the answer. */
-  async #asOf<T>(document: OpenDocument, read: () => Promise<T>): Promise<T> {
-    try {
-      return await read();
-    } catch (error) {
-      if (error instanceof ObjectNotFound) await this.#sessions.expectUnchanged(document);
-      throw error;
-    }
-  }
-
-  /** What this request wrote is taken back only when it is certain that no session names it. */
-  async #advance(
-    { document, added, merged }: Extended,
-    next: Parameters<SessionDocuments["advance"]>[1],
-  ): Promise<void> {
-    try {
-      await this.#sessions.advance(document, next);
-    } catch (error) {
-      if (isDecided(error)) await this.#withdraw(added);
-      throw error;
-    }
-    await this.#withdraw(merged);
-  }
-
-  /** Before anything is decided. @throws {DigestMismatch} */
-  async #check(extended: Extended, digest: Digest): Promise<Checked> {
-    const { state, digest: known, added, document } = extended;
-    try {
-      const algorithm = algorithmOf(digest);
-      const rehash = () => this.#segments.rehash({ value: state, content: nothing }, algorithm);
-      const actual =
-        algorithm === state.algorithm ? known : (await this.#asOf(document, rehash)).digest();
-      if (actual !== digest) throw new DigestMismatch(digest, actual);
-      const fence = await this.#blobs.fence(digest);
-      return { fence, here: isPresent(fence) && (await this.#blobs.exists(digest)) };
-    } catch (error) {
-      await this.#withdraw(added);
-      throw error;
-    }
-  }
-
-  /** The blob came in another way. Only who ends the session himself may delete what it names. */
-  async #drop(extended: Extended): Promise<void> {
-    await this.#advance(extended, { state: "closed" });
-    await this.#withdraw(extended.state.segments);
-  }
-
-  async #publish(
-    { session }: UploadTicket,
-    extended: Extended,
-    digest: Digest,
-    fence: RecordDocument | undefined,
-  ): Promise<void> {
-    const { state } = extended;
-    await this.#advance(extended, { ...state, state: "committing", target: digest });
-    const published = await this.#blobs.adopt(digest, fence, state.segments);
-    await this.#sessions.close(session);
-    if (!published) throw new UploadInvalid("the blob was removed while it was pushed; push again");
-  }
-
-  /** Best effort: what cannot be deleted now is named by nobody, and the collector finds it. */
-  async #withdraw(segments: readonly Segment[]): Promise<void> {
-    await this.#blobs.discard(segments).catch(() => undefined);
-  }
-}
-
-function unlessMoved(error: unknown): void {
-  if (!(error instanceof RangeUnsatisfiable || error instanceof UploadUnknown)) throw error;
-}
-
-/** Whether a failed write of a session is known not to have happened, and never to happen later. */
-function isDecided(error: unknown): boolean {
-  return (
-    error instanceof RangeUnsatisfiable ||
-    error instanceof UploadUnknown ||
-    error instanceof StoreFull
-  );
 }
 
 function expectStart({ start }: Chunk, offset: number): void {

@@ -76,7 +76,8 @@ async function* requests(scratch: string, { place, name }: S3Bucket): AsyncGener
   await mkdir(directory);
   const proxy = await FaultProxy.start(place.endpoints[0] ?? "");
   const where = { place, bucket: name, path: "counted", endpoint: proxy.url, directory };
-  const flags = [...(await bucketFlags(where)), "--gc-enabled=false"];
+  // The requests of one push come to one worker by one connection, but not those of curl.
+  const flags = [...(await bucketFlags(where)), "--gc-enabled=false", "--workers=1"];
   const server = await ServerProcess.start({ directory, flags });
   const { url, pid, developmentCaFile: ca } = server;
   const to: Contender = { name: "this", url, pid, ca, stop: () => server.stop() };

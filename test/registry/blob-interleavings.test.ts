@@ -230,21 +230,18 @@ describeRegistry("a push by session beside the collector", (tested) => {
     const { store, uploads } = tested().here;
     const id = await uploaded();
     store.takeRequests();
-    await uploads.finish(repository, id, blob.digest, { body: noBody() });
+    await uploads.finish(repository, id, blob.digest, { body: noBody(), length: 0 });
     const order = store.takeRequests().map((request) => request.split("/")[0]);
-    assert.deepEqual(order.slice(-5), [
-      "load rec",
-      "save session",
-      "save rec",
-      "load session",
-      "save session",
-    ]);
+    assert.deepEqual(order.slice(-4), ["load rec", "save session", "save rec", "save session"]);
   });
 
   it("refuses, and asks for the blob again, when the record moved meanwhile", async () => {
     const id = await uploaded();
     const publishing = tested().here.store.hold("save", record);
-    const finished = tested().here.uploads.finish(repository, id, blob.digest, { body: noBody() });
+    const finished = tested().here.uploads.finish(repository, id, blob.digest, {
+      body: noBody(),
+      length: 0,
+    });
     await publishing.arrived;
     await collector().sweep(blob.digest);
     await publishing.proceed();
@@ -257,7 +254,7 @@ describeRegistry("a push by session beside the collector", (tested) => {
     const id = await uploaded();
     await pushContent(tested().there, blob);
     await collector().condemn(blob.digest);
-    await tested().here.uploads.finish(repository, id, blob.digest, { body: noBody() });
+    await tested().here.uploads.finish(repository, id, blob.digest, { body: noBody(), length: 0 });
     assert.equal((await collector().record(blob.digest))?.state, "live");
     assert.equal((await allKeys(tested().store, "data/")).length, 1);
     assert.ok((await readBlob(tested().there.blobs, blob.digest)).equals(blob.bytes));

@@ -40,7 +40,7 @@ describeRegistry("a session that ended", (tested) => {
     const lives = await send().then(() => true, unlessOver);
     if (lives) {
       const publishing = store.hold("save", /^rec\//);
-      const finished = uploads.finish(repository, id, blob.digest, { body: noBody() });
+      const finished = uploads.finish(repository, id, blob.digest, { body: noBody(), length: 0 });
       await publishing.arrived; // announced in a session that is now forgotten again
       await forgetting.proceed();
       await stalled;
@@ -79,7 +79,7 @@ describeRegistry("a session that ended", (tested) => {
     await advancing.proceed();
     if ((await sent.then(() => true, unlessOver)) === false) return;
     now = uploadLifeMs;
-    await uploads.finish(repository, id, blob.digest, { body: noBody() });
+    await uploads.finish(repository, id, blob.digest, { body: noBody(), length: 0 });
     assert.ok((await readBlob(tested().there.blobs, blob.digest)).equals(blob.bytes));
   });
 });

@@ -15,7 +15,7 @@ function chunk(start: number, end?: number): Chunk {
   return { body: contentOf(small.bytes.subarray(start, end)).body(), start };
 }
 
-const close = (): Chunk => ({ body: noBody() });
+const close = (): Chunk => ({ body: noBody(), length: 0 });
 
 describeRegistry("small uploads", (tested) => {
   const begin = async (end?: number): Promise<string> => {

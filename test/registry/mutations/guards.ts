@@ -61,6 +61,20 @@ export const guards: readonly Guard[] = [
     failing: interleavings,
   },
   {
+    name: "what this process wrote last is read again when a session went on elsewhere",
+    file: "registry/uploads",
+    text: ".catch(ifOutdated)",
+    without: "",
+    failing: "uploads",
+  },
+  {
+    name: "a chunk that found its session made says where it belongs",
+    file: "registry/uploads",
+    text: "            expectStart(chunk, document.value.offset);\n            return",
+    without: "            return",
+    failing: "uploads",
+  },
+  {
     name: "a session is listed behind the first sight of its data",
     file: `${collector}/orphan-sweeper`,
     text: "if (old && since !== undefined)",
