@@ -31,6 +31,8 @@ interface Renderings {
 }
 
 const keptFiles = 32;
+/** So much may be kept for nothing, and as much again as the index itself takes. */
+const spareBytes = 8 * 1024 * 1024;
 
 export class IndexGeneration {
   readonly id: string;
@@ -62,14 +64,18 @@ export class IndexGeneration {
     this.#minima = distinct(packages.map(({ minimum }) => minimum));
   }
 
-  /** Renders what `previous` does not have yet, in turns with other work of this process. */
+  /**
+   * Renders what `previous` does not have yet, in turns with other work of this process; all of it
+   * where that frees much memory.
+   */
   static async build(
     { generation, packages, unreadable = [] }: CatalogSnapshot,
     locations: ServedLocations,
     previous?: IndexGeneration,
   ): Promise<IndexGeneration> {
-    const known = previous ? previous.#byKey : new Map<string, Renderings>();
-    const pages = previous ? previous.#pages : new IndexPages();
+    const kept = previous && !previous.#isSpacious() ? previous : undefined;
+    const known = kept ? kept.#byKey : new Map<string, Renderings>();
+    const pages = kept ? kept.#pages : new IndexPages();
     const rendered: Renderings[] = [];
     const leftOut: UnreadablePackage[] = [...unreadable];
     const turns = new Turns();
@@ -83,6 +89,16 @@ export class IndexGeneration {
       }
     }
     return new IndexGeneration(generation, rendered, leftOut, locations, pages);
+  }
+
+  /** Whether much of what it keeps in memory may be what it does not show any more. */
+  #isSpacious(): boolean {
+    const shown = this.#packages.reduce(
+      (sum, { current, downgraded }) =>
+        sum + current.bytes.length + (downgraded?.bytes.length ?? 0),
+      0,
+    );
+    return this.#pages.bytes > 2 * shown + spareBytes;
   }
 
   get packageCount(): number {

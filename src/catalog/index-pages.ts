@@ -2,7 +2,8 @@
  * Where the texts of an index stand in memory: one behind the other, in pages of one size.
  *
  * What was written in a row can be read in a row: an answer of thousands of packages is a few pieces
- * of memory, which nobody copies together. A page is given back when nothing in it is used any more.
+ * of memory, which nobody copies together. A page is given back when nothing in it is used any more, so
+ * whoever goes on for long has to begin with new ones some day.
  */
 
 /** As much as is worth a write to a client. */
@@ -11,6 +12,12 @@ export const pageBytes = 256 * 1024;
 export class IndexPages {
   #page: Buffer = Buffer.alloc(0);
   #used = 0;
+  #bytes = 0;
+
+  /** Of all pages that were ever begun. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   /** @returns the text in UTF-8; it stays as it is */
   write(text: string): Buffer {
@@ -20,6 +27,7 @@ export class IndexPages {
     if (length > this.#page.length - this.#used) {
       this.#page = Buffer.allocUnsafeSlow(pageBytes);
       this.#used = 0;
+      this.#bytes += pageBytes;
     }
     const from = this.#used;
     this.#used += this.#page.write(text, from);

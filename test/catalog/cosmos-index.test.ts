@@ -146,6 +146,24 @@ describe("Cosmos index", () => {
     assert.equal(after.byteOffset, before.byteOffset);
   });
 
+  it("renders all anew before it keeps much memory for what is gone", async () => {
+    const { catalog, index } = open();
+    await catalog.add(versioned("kept", "1"));
+    const place = async () => (await index.file({ repoVersion: 5 })).parts[1]?.buffer;
+    const first = await place();
+    const places = new Set([first]);
+    const description = "x".repeat(100_000);
+    for (let round = 0; round < 200; round += 1) {
+      await catalog.add({ definition: { name: "passing", description } });
+      await index.file({ repoVersion: 5 });
+      await catalog.remove("passing", "1.0");
+      places.add(await place());
+      assert.deepEqual(await names(index, { repoVersion: 5 }), ["kept 1"]);
+    }
+    // Two of them fill a page: 25 MiB in all, of which 8 may stay at a time.
+    assert.equal(places.size, 4);
+  });
+
   it("zips what it serves", async () => {
     const { catalog, index } = open();
     await catalog.add(versioned("a", "1"));
