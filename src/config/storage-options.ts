@@ -1,8 +1,7 @@
 /** The rows about where everything is kept: a directory, or a bucket. */
-import type { SchemaObject } from "ajv";
-import type { Option } from "./option.ts";
+import type { Option, ValueSchema } from "./option.ts";
 
-const file: SchemaObject = { type: "string", minLength: 1, format: "file" };
+const file: ValueSchema = { type: "string", minLength: 1, format: "file" };
 
 export const storageOptions: readonly Option[] = [
   {
