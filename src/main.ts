@@ -10,9 +10,7 @@ import { pino } from "pino";
 import { ConfigInvalid, loadConfig, readInvocation } from "./config.ts";
 import { banner, type Served } from "./server/banner.ts";
 import { readCommandWords } from "./server/command-words.ts";
-import { checkHealth } from "./server/healthcheck.ts";
-import { serve, serveAsWorker } from "./server/serve.ts";
-import { serveBundles } from "./server/serve-bundles.ts";
+import { serve } from "./server/serve.ts";
 
 // What Node this product needs it says itself; the AWS client must not say it on every start.
 process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
@@ -46,6 +44,7 @@ async function main(): Promise<number> {
 }
 
 async function healthcheck(options: readonly string[]): Promise<number> {
+  const { checkHealth } = await import("./server/healthcheck.ts");
   const { serving, message } = await checkHealth(loadConfig(options, process.env));
   process.stdout.write(`${message}\n`);
   return serving ? 0 : 1;
@@ -65,9 +64,13 @@ async function run(options: readonly string[], files?: readonly string[]): Promi
     pino.destination({ dest: 2, sync: false, ...logBatches }),
   );
   const started = (served: Served): unknown => process.stdout.write(banner(served));
-  if (cluster.isWorker) await serveAsWorker(config, log, stop);
-  else if (files) await serveBundles(config, files, log, started, stop);
-  else await serve(config, log, started, stop);
+  if (cluster.isWorker) {
+    const { serveAsWorker } = await import("./server/serve-as-worker.ts");
+    await serveAsWorker(config, log, stop);
+  } else if (files) {
+    const { serveBundles } = await import("./server/serve-bundles.ts");
+    await serveBundles(config, files, log, started, stop);
+  } else await serve(config, log, started, stop);
   return 0;
 }
 

@@ -11,7 +11,7 @@ import type { Config } from "../config.ts";
 import { openRegistry } from "../registry/registry.ts";
 import { FileRangesStore } from "../storage/file-ranges-store.ts";
 import type { Served } from "./banner.ts";
-import { serveStorage } from "./serve.ts";
+import { serveStorage } from "./serve-storage.ts";
 import type { Storage } from "./storage.ts";
 
 /** No file was named. */
@@ -33,7 +33,7 @@ export async function serveBundles(
 ): Promise<void> {
   if (files.length === 0) throw new NoBundle();
   const fixed = { ...config, readOnly: true, workers: 1 };
-  await serveStorage(fixed, () => mountAll(fixed, files, log), log, started, stop);
+  await serveStorage(fixed, { claim: () => mountAll(fixed, files, log) }, log, started, stop);
 }
 
 async function mountAll(config: Config, files: readonly string[], log: Logger): Promise<Storage> {

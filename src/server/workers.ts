@@ -14,6 +14,11 @@ import { changesOfParent } from "./coherence.ts";
 /** A worker that dies younger than this dies of its configuration: no use starting it again. */
 const infancyMs = 2000;
 
+/** The young objects of requests need little room; what V8 would take for them it never gives back. */
+const workerFlags = ["--max-semi-space-size=4"];
+/** Threads that share arenas of malloc leave less of them unused. */
+const workerEnvironment = { MALLOC_ARENA_MAX: "2" };
+
 /** What a worker tells its parent once it serves. */
 export interface WorkerReady {
   readonly ready: true;
@@ -21,30 +26,37 @@ export interface WorkerReady {
   readonly identified: boolean;
 }
 
+/** What a worker waits for: the storage is claimed and the certificate is there. */
+const go = { go: true } as const;
+
 export class Workers {
   readonly #log: Logger;
   readonly #changes = new ChangeHub();
   /** What the parent itself changes. */
   readonly changes: DocumentChanges = changesOfParent(this.#changes);
-  #tell: (worker: Worker) => void = () => undefined;
-  #stopping = false;
   /** Called when the workers cannot go on. */
   readonly #onFailure: () => void;
+  readonly #forked: readonly Worker[];
+  #tell: ((worker: Worker) => void) | undefined;
+  #stopping = false;
 
-  constructor(log: Logger, onFailure: () => void) {
+  /** Forks at once: workers load their code while the parent opens the storage. */
+  constructor(count: number, log: Logger, onFailure: () => void) {
     this.#log = log;
     this.#onFailure = onFailure;
+    cluster.setupPrimary({ execArgv: [...process.execArgv, ...workerFlags] });
+    this.#forked = Array.from({ length: count }, () => cluster.fork(workerEnvironment));
   }
 
-  /** @param tell called with each worker from now on, before it serves */
-  onStart(tell: (worker: Worker) => void): void {
+  /**
+   * Lets them serve.
+   *
+   * @param tell called with each worker, also one that replaces another, before it serves
+   * @returns what the first worker said @throws when one cannot start
+   */
+  async start(tell: (worker: Worker) => void): Promise<WorkerReady> {
     this.#tell = tell;
-  }
-
-  /** @returns what the first worker said @throws when one cannot start */
-  async start(count: number): Promise<WorkerReady> {
-    const started = await Promise.all(Array.from({ length: count }, () => this.#fork()));
-    const [first] = started;
+    const [first] = await Promise.all(this.#forked.map((worker) => this.#begin(worker, tell)));
     if (first === undefined) throw new Error("no worker was started");
     return first;
   }
@@ -53,14 +65,16 @@ export class Workers {
     this.#stopping = true;
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
     const ends = workers.map((worker) => once(worker, "exit"));
-    for (const worker of workers) worker.process.kill("SIGTERM");
+    // Those that were not let begin hold nothing that has to end in order.
+    const signal = this.#tell ? "SIGTERM" : "SIGKILL";
+    for (const worker of workers) worker.process.kill(signal);
     await Promise.all(ends);
     this.#changes.close();
   }
 
-  async #fork(): Promise<WorkerReady> {
-    const worker = cluster.fork();
-    this.#tell(worker);
+  async #begin(worker: Worker, tell: (worker: Worker) => void): Promise<WorkerReady> {
+    if (worker.isDead()) throw new Error("a worker ended before it served");
+    tell(worker);
     const born = performance.now();
     worker.on("message", (message) => {
       if (!isCacheMessage(message)) return;
@@ -69,15 +83,24 @@ export class Workers {
       this.#changes.receive(worker.id, message as WorkerMessage, send);
     });
     worker.once("exit", () => this.#changes.leave(worker.id));
-    const ready = await firstMessage(worker);
+    const served = firstMessage(worker);
+    worker.send(go, () => undefined); // one that is ending says so itself
+    const ready = await served;
     worker.once("exit", (code, signal) => {
       if (this.#stopping) return;
       this.#log.error({ worker: worker.id, code, signal }, "worker died");
       if (performance.now() - born < infancyMs) this.#onFailure();
-      else this.#fork().catch(() => this.#onFailure());
+      else this.#begin(cluster.fork(workerEnvironment), tell).catch(() => this.#onFailure());
     });
     return ready;
   }
+}
+
+/** In a worker: its parent's first word is that it may begin. Or `stop` is aborted before that. */
+export async function awaitGo(stop: AbortSignal): Promise<void> {
+  await once(process, "message", { signal: stop }).catch((error: unknown) => {
+    if (!stop.aborted) throw error;
+  });
 }
 
 async function firstMessage(worker: Worker): Promise<WorkerReady> {
