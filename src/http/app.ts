@@ -1,11 +1,10 @@
 /**
- * Every route of the server behind one function.
+ * Every route of the server in one express application.
  *
- * `/v2` is answered by its own dispatcher without entering express, whose routing costs more than a
- * whole pull request; the same dispatcher is mounted in express, so both entries behave alike. So is
- * the index of packages, when it is known and current.
+ * The dispatcher of `/v2` is mounted here, too, so that it behaves alike through both entries; requests
+ * usually reach it straight from the listener.
  */
-import type { IncomingMessage, RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
 import express, { type Express } from "express";
 import type { Logger } from "pino";
 import type { Catalog } from "../catalog/catalog.ts";
@@ -17,6 +16,7 @@ import { bundleRoutes } from "./bundle-routes.ts";
 import { cosmosErrors } from "./cosmos-envelope.ts";
 import { gcRoutes } from "./gc-routes.ts";
 import { type HealthCheck, healthRoutes } from "./health-routes.ts";
+import { isV2 } from "./listener.ts";
 import { packageRoutes } from "./package-routes.ts";
 import { answerRepo, repoRoutes } from "./repo-routes.ts";
 import { NotFound } from "./request-error.ts";
@@ -70,17 +70,9 @@ export function createApp(parts: AppParts): Express {
   return app;
 }
 
-/** The listener for the server: express only where express is needed. */
-export function createListener(
-  app: Express,
-  { v2, index }: Pick<AppParts, "v2" | "index">,
-): RequestListener {
+/** In front of the application: the index of packages, when it is known and current, needs no express. */
+export function answerIndexFirst(app: RequestListener, index: CosmosIndex): RequestListener {
   return (request, response) => {
-    if (isV2(request)) void v2(request, response);
-    else if (!answerRepo(index, request, response)) app(request, response);
+    if (!answerRepo(index, request, response)) app(request, response);
   };
-}
-
-function isV2({ url = "" }: IncomingMessage): boolean {
-  return url.startsWith("/v2/") || url === "/v2" || url.startsWith("/v2?");
 }

@@ -1,9 +1,9 @@
 /**
  * The short-lived tokens of Docker's token protocol: a JWT that says who, where and what.
  *
- * Signed with a key that all instances share, so that any of them verifies what another issued.
+ * Signed with a key that all instances share, so that any of them verifies what another issued. Reads
+ * are open: who signs and verifies is loaded when somebody logs in.
  */
-import { jwtVerify, SignJWT } from "jose";
 import type { Access, Principal } from "./principal.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
@@ -33,6 +33,7 @@ export class RegistryTokens {
   async issue(subject: string, access: readonly Access[]): Promise<RegistryToken> {
     const { id, secret } = await this.#keys.current();
     const issued = Math.floor(this.#now() / 1000);
+    const { SignJWT } = await import("jose");
     const token = await new SignJWT({ access })
       .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: id })
       .setIssuer(issuer)
@@ -47,6 +48,7 @@ export class RegistryTokens {
   /** @returns undefined for anything that is no valid token of ours, expired ones included */
   async verify(token: string): Promise<Principal | undefined> {
     if (token.length > longest || token.split(".").length !== 3) return undefined;
+    const { jwtVerify } = await import("jose");
     try {
       const { payload } = await jwtVerify(token, ({ kid }) => this.#secret(kid), {
         algorithms: ["HS256"],

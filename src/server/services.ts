@@ -2,12 +2,10 @@
 
 import type { RequestListener } from "node:http";
 import type { Logger } from "pino";
-import { CosmosIndex } from "../catalog/cosmos-index.ts";
-import { PackageCatalog } from "../catalog/package-catalog.ts";
 import type { UserTokens } from "../cluster/user-tokens.ts";
-import { type ClusterConfig, type Config, productVersion } from "../config.ts";
-import { createApp, createListener } from "../http/app.ts";
+import type { ClusterConfig, Config } from "../config.ts";
 import { Challenges } from "../http/challenge.ts";
+import { createListener } from "../http/listener.ts";
 import { createTokenRoute } from "../http/token-routes.ts";
 import { UploadSlots } from "../http/upload-slots.ts";
 import { createV2Handler } from "../http/v2/handler.ts";
@@ -87,32 +85,27 @@ export async function createServices(
     room,
     log,
   });
-  const catalog = new PackageCatalog(registry);
-  const locations = { publicUrl: config.publicUrl, imageHost: config.imageHost };
-  const index = new CosmosIndex({ catalog, locations });
-  const app = createApp({
-    v2,
-    catalog,
-    index,
-    locations,
-    openBlob: async (digest, range, signal) => registry.blobs.stream(digest, range, signal),
-    guard,
-    room,
-    bundleLimit: config.limits.bundleBytes,
-    collection,
-    scrubbing: scrub,
-    healthChecks: [
-      storage.check,
-      ...checks,
-      scrub.check,
-      writesCheck(freezable),
-      collectionCheck(collection),
-      certificateCheck(certificate, config.cluster?.serviceAccount !== undefined && !config.tls),
-    ],
-    version: productVersion(),
-    log,
-  });
-  return { listener: createListener(app, { v2, index }), identity, end };
+  const openApp = async (): Promise<RequestListener> => {
+    const { createPackageApp } = await import("./package-app.ts");
+    return createPackageApp(config, registry, {
+      v2,
+      guard,
+      room,
+      collection,
+      scrubbing: scrub,
+      healthChecks: [
+        storage.check,
+        ...checks,
+        scrub.check,
+        writesCheck(freezable),
+        collectionCheck(collection),
+        certificateCheck(certificate, config.cluster?.serviceAccount !== undefined && !config.tls),
+      ],
+      log,
+    });
+  };
+  const unloaded = (error: unknown): void => log.error({ err: error }, "routes not loaded");
+  return { listener: createListener(v2, openApp, unloaded), identity, end };
 }
 
 function exposeFigures(

@@ -26,8 +26,15 @@ export interface WorkerReady {
   readonly identified: boolean;
 }
 
-/** What a worker waits for: the storage is claimed and the certificate is there. */
+/** A worker says that it has loaded its code, its parent that the storage is claimed. */
+const waiting = { waiting: true } as const;
 const go = { go: true } as const;
+
+interface Forked {
+  readonly worker: Worker;
+  /** Kept when it waits for its parent's word; broken when it ends before. */
+  readonly loaded: Promise<unknown>;
+}
 
 export class Workers {
   readonly #log: Logger;
@@ -36,7 +43,7 @@ export class Workers {
   readonly changes: DocumentChanges = changesOfParent(this.#changes);
   /** Called when the workers cannot go on. */
   readonly #onFailure: () => void;
-  readonly #forked: readonly Worker[];
+  readonly #forked: readonly Forked[];
   #tell: ((worker: Worker) => void) | undefined;
   #stopping = false;
 
@@ -45,7 +52,7 @@ export class Workers {
     this.#log = log;
     this.#onFailure = onFailure;
     cluster.setupPrimary({ execArgv: [...process.execArgv, ...workerFlags] });
-    this.#forked = Array.from({ length: count }, () => cluster.fork(workerEnvironment));
+    this.#forked = Array.from({ length: count }, fork);
   }
 
   /**
@@ -56,7 +63,7 @@ export class Workers {
    */
   async start(tell: (worker: Worker) => void): Promise<WorkerReady> {
     this.#tell = tell;
-    const [first] = await Promise.all(this.#forked.map((worker) => this.#begin(worker, tell)));
+    const [first] = await Promise.all(this.#forked.map((forked) => this.#begin(forked, tell)));
     if (first === undefined) throw new Error("no worker was started");
     return first;
   }
@@ -72,7 +79,8 @@ export class Workers {
     this.#changes.close();
   }
 
-  async #begin(worker: Worker, tell: (worker: Worker) => void): Promise<WorkerReady> {
+  async #begin({ worker, loaded }: Forked, tell: (worker: Worker) => void): Promise<WorkerReady> {
+    await loaded;
     if (worker.isDead()) throw new Error("a worker ended before it served");
     tell(worker);
     const born = performance.now();
@@ -83,45 +91,58 @@ export class Workers {
       this.#changes.receive(worker.id, message as WorkerMessage, send);
     });
     worker.once("exit", () => this.#changes.leave(worker.id));
-    const served = firstMessage(worker);
+    const served = said(worker, isReady);
     worker.send(go, () => undefined); // one that is ending says so itself
     const ready = await served;
     worker.once("exit", (code, signal) => {
       if (this.#stopping) return;
       this.#log.error({ worker: worker.id, code, signal }, "worker died");
       if (performance.now() - born < infancyMs) this.#onFailure();
-      else this.#begin(cluster.fork(workerEnvironment), tell).catch(() => this.#onFailure());
+      else this.#begin(fork(), tell).catch(() => this.#onFailure());
     });
     return ready;
   }
 }
 
-/** In a worker: its parent's first word is that it may begin. Or `stop` is aborted before that. */
+function fork(): Forked {
+  const worker = cluster.fork(workerEnvironment);
+  const loaded = said(worker, isWaiting);
+  loaded.catch(() => undefined); // told to who lets it begin, if anybody does
+  return { worker, loaded };
+}
+
+/** In a worker: says that it waits, and resolves with its parent's word or when `stop` is aborted. */
 export async function awaitGo(stop: AbortSignal): Promise<void> {
-  await once(process, "message", { signal: stop }).catch((error: unknown) => {
+  const word = once(process, "message", { signal: stop });
+  process.send?.(waiting);
+  await word.catch((error: unknown) => {
     if (!stop.aborted) throw error;
   });
 }
 
-async function firstMessage(worker: Worker): Promise<WorkerReady> {
-  const stop = new AbortController();
-  try {
-    return await Promise.race([
-      readiness(worker, stop.signal),
-      once(worker, "exit", { signal: stop.signal }).then(([code]) => {
-        throw new Error(`a worker ended with exit code ${String(code)} before it served`);
-      }),
-    ]);
-  } finally {
-    stop.abort();
-  }
+/** Heard from now on; several messages may come in one turn. @throws when the worker ends before */
+function said<T>(worker: Worker, isIt: (message: unknown) => message is T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const hear = (message: unknown): void => {
+      if (!isIt(message)) return;
+      end();
+      resolve(message);
+    };
+    const die = (code: number | null): void => {
+      end();
+      reject(new Error(`a worker ended with exit code ${String(code)} before it served`));
+    };
+    const end = (): void => {
+      worker.off("message", hear);
+      worker.off("exit", die);
+    };
+    worker.on("message", hear);
+    worker.on("exit", die);
+  });
 }
 
-async function readiness(worker: Worker, signal: AbortSignal): Promise<WorkerReady> {
-  for (;;) {
-    const [message] = await once(worker, "message", { signal });
-    if (isReady(message)) return message;
-  }
+function isWaiting(message: unknown): message is typeof waiting {
+  return typeof message === "object" && message !== null && "waiting" in message;
 }
 
 function isReady(message: unknown): message is WorkerReady {

@@ -9,7 +9,7 @@ import { gunzipSync } from "node:zlib";
 import express from "express";
 import { CosmosIndex } from "../../src/catalog/cosmos-index.ts";
 import { PackageCatalog } from "../../src/catalog/package-catalog.ts";
-import { createListener } from "../../src/http/app.ts";
+import { answerIndexFirst } from "../../src/http/app.ts";
 import { cosmosErrors } from "../../src/http/cosmos-envelope.ts";
 import { repoRoutes } from "../../src/http/repo-routes.ts";
 import { layout } from "../../src/registry/layout.ts";
@@ -56,8 +56,7 @@ class BothWays {
     });
     app.use(repoRoutes(index));
     app.use(cosmosErrors(() => {}));
-    const v2 = () => assert.fail("nobody asks for that");
-    this.#front = createServer(createListener(app, { v2, index }));
+    this.#front = createServer(answerIndexFirst(app, index));
     this.#routes = createServer(app);
   }
 

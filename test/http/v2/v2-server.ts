@@ -11,8 +11,9 @@ import { promisify } from "node:util";
 import { pino } from "pino";
 import { CosmosIndex } from "../../../src/catalog/cosmos-index.ts";
 import { PackageCatalog } from "../../../src/catalog/package-catalog.ts";
-import { createApp, createListener } from "../../../src/http/app.ts";
+import { answerIndexFirst, createApp } from "../../../src/http/app.ts";
 import { Challenges } from "../../../src/http/challenge.ts";
+import { createListener } from "../../../src/http/listener.ts";
 import { createTokenRoute } from "../../../src/http/token-routes.ts";
 import { type UploadLimits, UploadSlots } from "../../../src/http/upload-slots.ts";
 import { createV2Handler } from "../../../src/http/v2/handler.ts";
@@ -123,5 +124,6 @@ function listenerOf(
     healthChecks: [],
     log,
   });
-  return entry === "express" ? app : createListener(app, { v2, index });
+  const loaded = async (): Promise<RequestListener> => answerIndexFirst(app, index);
+  return entry === "express" ? app : createListener(v2, loaded, (error) => log.error(error));
 }
