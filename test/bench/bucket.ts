@@ -12,7 +12,7 @@ import { FaultProxy, type ProxiedRequest } from "../fixtures/fault-proxy.ts";
 import { S3Bucket } from "../fixtures/s3-bucket.ts";
 import { ServerProcess } from "../fixtures/server-process.ts";
 import { commitLatency } from "./commit-latency.ts";
-import { type Contender, peakMiB, startContenders } from "./contenders.ts";
+import { type Contender, memoryFigures, startContenders } from "./contenders.ts";
 import { curlGet, curlPush, curlText, PushedFile } from "./curl.ts";
 import type { Effort, Part, Row } from "./part.ts";
 import { pushImage, seed } from "./seed.ts";
@@ -62,8 +62,8 @@ async function* beside(scratch: string, bucket: S3Bucket, effort: Effort): Async
     });
     yield {
       workload: "peak memory over all",
-      figures: { "MiB this": peakMiB(ours), "MiB docker-registry": peakMiB(theirs) },
-      floor: { figure: "MiB this", atMost: 600 },
+      figures: memoryFigures(contenders),
+      floor: { figure: "MiB this", atMost: 500 },
     };
   } finally {
     await contenders.stop();

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { bucketFlags } from "../fixtures/bucket-server.ts";
 import { freePort } from "../fixtures/free-port.ts";
-import { output, Program, peakMemory } from "../fixtures/program.ts";
+import { output, Program, peakMemory, peakMemorySharedOnce } from "../fixtures/program.ts";
 import type { S3Place } from "../fixtures/s3-place.ts";
 import { ServerProcess } from "../fixtures/server-process.ts";
 
@@ -56,9 +56,17 @@ export async function startContenders(
   return { ours, theirs, stop };
 }
 
-/** MiB of the whole process tree, since it was started. */
-export function peakMiB({ pid }: Contender): number {
-  return peakMemory(pid) / 1024 / 1024;
+/**
+ * MiB of the whole process trees, since they were started. Pages of the program's file, which all
+ * processes of a tree share, count once; what the peaks add up to is told, too.
+ */
+export function memoryFigures({ ours, theirs }: Contenders): Record<string, number> {
+  const mebibytes = (bytes: number): number => bytes / 1024 / 1024;
+  return {
+    "MiB this": mebibytes(peakMemorySharedOnce(ours.pid)),
+    "MiB docker-registry": mebibytes(peakMemorySharedOnce(theirs.pid)),
+    "MiB this, shared pages for each process": mebibytes(peakMemory(ours.pid)),
+  };
 }
 
 /** @param directory exists; what is stored in it is served */
