@@ -24,7 +24,7 @@ import {
   type Segment,
 } from "./blob-record.ts";
 import { ContentHash, verifyAll } from "./content-hash.ts";
-import { gather, prepend } from "./gather.ts";
+import { gather, isLarge, prepend } from "./gather.ts";
 import { layout } from "./layout.ts";
 import { writeData } from "./write-data.ts";
 
@@ -147,8 +147,8 @@ export class BlobStore {
     const content = Buffer.from(head);
     await chunks.return(undefined);
     const hash = new ContentHash(algorithmOf(digest));
-    hash.update(content);
-    hash.verify(digest, size);
+    await hash.update(content);
+    await hash.verify(digest, size);
     await this.#publishInline(digest, fence, content);
   }
 
@@ -199,7 +199,7 @@ export class BlobStore {
     expectedSize: number | undefined,
   ): Promise<void> {
     const key = layout.newData(digest);
-    const hash = new ContentHash(algorithmOf(digest));
+    const hash = new ContentHash(algorithmOf(digest), isLarge(head));
     await writeData(this.#store, key, hash, {
       chunks: prepend(head, rest),
       check: () => hash.verify(digest, expectedSize),

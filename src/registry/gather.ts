@@ -43,12 +43,15 @@ export async function* prepend(head: Buffer, rest: AsyncGenerator<Buffer>): Asyn
 
 /** A stream whose beginning is here. End `rest` when done with it. */
 export interface Arriving {
-  /** Valid until `rest` is read. When it is shorter than `headBytes`, it is all there is. */
+  /** Valid until `rest` is read. Unless it is large, it is all there is. */
   readonly head: Buffer;
   readonly rest: AsyncGenerator<Buffer>;
 }
 
-export const headBytes = gatherBytes;
+/** Whether more is to be expected behind a head: only the last chunk is short. */
+export function isLarge(head: Buffer): boolean {
+  return head.byteLength === gatherBytes;
+}
 
 export async function arriving(body: AsyncIterable<Uint8Array>): Promise<Arriving> {
   const rest = gather(body);

@@ -82,7 +82,7 @@ export class UploadClosing {
       const algorithm = algorithmOf(digest);
       const rehash = () => this.#segments.rehash({ value: state, content: nothing }, algorithm);
       const actual =
-        algorithm === state.algorithm ? known : (await this.asOf(document, rehash)).digest();
+        algorithm === state.algorithm ? known : await (await this.asOf(document, rehash)).digest();
       if (actual !== digest) throw new DigestMismatch(digest, actual);
       const fence = await this.#blobs.fence(digest);
       return { fence, here: isPresent(fence) && (await this.#blobs.exists(digest)) };

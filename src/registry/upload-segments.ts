@@ -10,7 +10,7 @@ import { SizeMismatch } from "../oci/registry-error.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { Segment } from "./blob-record.ts";
 import { ContentHash } from "./content-hash.ts";
-import { type Arriving, prepend } from "./gather.ts";
+import { type Arriving, isLarge, prepend } from "./gather.ts";
 import { layout } from "./layout.ts";
 import { RunningHashes } from "./running-hashes.ts";
 import { segmentsToMerge } from "./segment-merge.ts";
@@ -64,12 +64,17 @@ export class UploadSegments {
     const { value, content } = document;
     if (head.byteLength === 0) {
       expectLength(length, 0);
-      const digest = value.digest ?? (await this.rehash(document, value.algorithm)).digest();
+      const digest =
+        value.digest ?? (await (await this.rehash(document, value.algorithm)).digest());
       return { document, state: value, digest, added: [], merged: [] };
     }
     const merged = segmentsToMerge(value.segments, length ?? head.byteLength);
     const known = this.#hashes.take(session, value.offset);
-    const hash = await this.rehash(document, value.algorithm, known);
+    const hash = await this.rehash(
+      document,
+      value.algorithm,
+      known ?? new ContentHash(value.algorithm, isLarge(head)),
+    );
     const added = await this.#write(session, hash, {
       before: this.#read({ content, segments: merged }),
       chunks: prepend(head, rest),
@@ -77,7 +82,7 @@ export class UploadSegments {
     });
     const left = value.segments.slice(0, value.segments.length - merged.length);
     const state = { ...value, segments: [...left, added], offset: hash.size };
-    return { document, state, digest: hash.digest(), hash, added: [added], merged };
+    return { document, state, digest: await hash.digest(), hash, added: [added], merged };
   }
 
   /** Lets the next request of the session in this process go on without reading anything again. */
@@ -93,9 +98,10 @@ export class UploadSegments {
   async rehash(
     { content, value: { segments } }: Pick<OpenDocument, "content" | "value">,
     algorithm: DigestAlgorithm,
-    hash = new ContentHash(algorithm),
+    hash = new ContentHash(algorithm, segments.length > 0),
   ): Promise<ContentHash> {
-    for await (const piece of this.#read({ content, segments }, hash.size)) hash.update(piece);
+    for await (const piece of this.#read({ content, segments }, hash.size))
+      await hash.update(piece);
     return hash;
   }
 

@@ -7,7 +7,7 @@ export interface DataToWrite {
   readonly before?: AsyncIterable<Buffer>;
   readonly chunks: AsyncIterable<Buffer>;
   /** Runs before the data becomes visible; when it throws, nothing is left. */
-  readonly check?: () => void;
+  readonly check?: () => void | Promise<void>;
 }
 
 /**
@@ -25,14 +25,19 @@ export async function writeData(
   try {
     for await (const chunk of before ?? []) await staged.append(chunk);
     for await (const chunk of chunks) {
-      const written = staged.append(chunk);
-      hash.update(chunk);
-      await written;
+      // Both are begun before either is waited for, and both have let go of the chunk behind it.
+      await together(staged.append(chunk), hash.update(chunk));
     }
-    check?.();
+    await check?.();
     return await staged.commit();
   } catch (error) {
     await staged.abort();
     throw error;
   }
+}
+
+/** Settles when both have; rejects with the first failure. */
+async function together(one: Promise<void>, other: Promise<void> | undefined): Promise<void> {
+  const ends = await Promise.allSettled([one, other]);
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }

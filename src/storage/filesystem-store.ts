@@ -11,20 +11,12 @@
  * directory; a document then becomes read-only, which says that it may be relied on. A document's revision is the hash of its bytes, as an S3 ETag is.
  */
 import { createHash } from "node:crypto";
-import { closeSync } from "node:fs";
 import { link, mkdir, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 import { AnnouncedNames } from "./announced-names.ts";
 import { DirectoryNames } from "./directory-names.ts";
 import type { Memory } from "./document-changes.ts";
-import {
-  createStaged,
-  DurableDirectories,
-  syncContent,
-  syncDirectory,
-  writeFully,
-  writeStaged,
-} from "./durable-file.ts";
+import { createStaged, DurableDirectories, syncDirectory, writeStaged } from "./durable-file.ts";
 import { FileLocks } from "./file-lock.ts";
 import { sizeFiles, stampFiles } from "./file-stamp.ts";
 import { listFiles } from "./list-files.ts";
@@ -43,6 +35,7 @@ import {
 import { codeOf, explained, isFull, unlessAbsent } from "./platform-error.ts";
 import { readFileStream } from "./read-file.ts";
 import { markSettled, readSettled } from "./settled-file.ts";
+import { StagedData } from "./staged-data.ts";
 import { ObjectNotFound, PreconditionFailed } from "./store-error.ts";
 
 export class FilesystemStore implements ObjectStore {
@@ -118,32 +111,8 @@ export class FilesystemStore implements ObjectStore {
   async stage(key: string): Promise<StagedWrite> {
     const target = this.#path(key);
     const staged = await explained(`stage ${key}`, () => createStaged(this.#staging));
-    let size = 0;
-    let open = true;
-    const close = (): void => {
-      if (open) closeSync(staged.descriptor);
-      open = false;
-    };
-    return {
-      append: (chunk) =>
-        explained(`append to ${key}`, async () => {
-          await writeFully(staged.descriptor, chunk);
-          size += chunk.byteLength;
-        }),
-      commit: () =>
-        explained(`commit ${key}`, async () => {
-          await syncContent(staged.descriptor);
-          close();
-          await this.#directories.ensure(path.dirname(target));
-          await rename(staged.path, target);
-          await syncDirectory(path.dirname(target));
-          return size;
-        }),
-      abort: async () => {
-        close();
-        await rm(staged.path, { force: true });
-      },
-    };
+    const ensure = (directory: string) => this.#directories.ensure(directory);
+    return new StagedData(staged, { key, target, ensure });
   }
 
   async delete(key: string): Promise<void> {

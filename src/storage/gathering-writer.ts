@@ -7,12 +7,21 @@
 import { writeFully } from "./durable-file.ts";
 
 const pieceBytes = 256 * 1024;
+const kept = 16;
+/** Kept and used again: fresh ones cost page faults, and their owner may be a moment's. */
+const free: Buffer[] = [];
+
+const nothing = Buffer.alloc(0);
+
+function take(): Buffer {
+  return free.pop() ?? Buffer.allocUnsafeSlow(pieceBytes);
+}
 
 export class GatheringWriter {
   readonly #fd: number;
   readonly #onWritten: (bytes: number) => void;
-  #filling = Buffer.allocUnsafeSlow(pieceBytes);
-  #spare = Buffer.allocUnsafeSlow(pieceBytes);
+  #filling = take();
+  #spare = take();
   #filled = 0;
   #writing: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -40,6 +49,16 @@ export class GatheringWriter {
   async end(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
     this.#check();
+  }
+
+  /** Writes nothing more, waits for what is being written, and gives the memory back. */
+  async close(): Promise<void> {
+    this.#failure ??= { error: new Error("nothing is written any more") };
+    while (this.#writing !== undefined) await this.#writing;
+    for (const buffer of [this.#filling, this.#spare]) {
+      if (buffer !== nothing && free.length < kept) free.push(buffer);
+    }
+    this.#filling = this.#spare = nothing;
   }
 
   #start(): void {

@@ -165,8 +165,9 @@ export class SharedRead {
         if (taken > this.#options.maxBytes) throw new Error("too large");
         await writer.write(chunk);
       }
-    } finally {
       await writer.end();
+    } finally {
+      await writer.close();
     }
   }
 

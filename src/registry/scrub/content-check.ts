@@ -39,7 +39,7 @@ export async function problemOfContent(
   if (hash.size !== record.value.size) {
     return `it has ${hash.size} bytes where its record says ${record.value.size}`;
   }
-  return hash.digest() === digest ? undefined : "its bytes have another digest";
+  return (await hash.digest()) === digest ? undefined : "its bytes have another digest";
 }
 
 async function hashAll(
@@ -49,7 +49,7 @@ async function hashAll(
   { store, rate, signal }: Reading,
 ): Promise<void> {
   if (segments === undefined) {
-    hash.update(content);
+    await hash.update(content);
     return;
   }
   for (const { key, size } of segments) {
@@ -60,7 +60,7 @@ async function hashAll(
       range: { start: 0, end: size - 1 },
       signal,
     })) {
-      hash.update(chunk);
+      await hash.update(chunk);
       await rate.spend(chunk.byteLength, signal);
     }
   }
