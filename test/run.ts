@@ -42,10 +42,11 @@ const skips: string[] = [];
 const files = await testFiles();
 if (files.length === 0) throw new Error(`no test file matches ${wanted.join(" ")}`);
 
+const minuteMs = 60_000;
 const events = run({
   files,
   concurrency: real ? 1 : 2,
-  timeout: real || soak ? 2_700_000 : 600_000,
+  timeout: (soak ? 240 : real ? 45 : 10) * minuteMs,
 });
 events.on("test:pass", ({ name, skip, details }) => {
   // A skipped suite is reported instead of its tests.

@@ -27,7 +27,8 @@ import { config, Load, packagesIn, repository } from "./instances/load.ts";
 const count = 3;
 const writers = 50;
 const operations = sized(10, 2000);
-const tags = 12;
+/** Few enough for writers to meet, many enough for most not to write in vain. */
+const tags = sized(12, 40);
 const kills = sized(4, 100);
 /** How late another instance may answer. */
 const staleMs = 2000;
