@@ -17,9 +17,9 @@ interface Names {
 export function withDefaults(set: Values): Values {
   const values = new Map(set);
   for (const { pointer, schema } of options) {
-    const value = schema.default;
+    const value = schema["default"] as Value | undefined;
     if (value === undefined || values.has(pointer)) continue;
-    const isPlace = schema.format === "storage";
+    const isPlace = schema["format"] === "storage";
     values.set(pointer, isPlace ? path.resolve(String(value)) : value);
   }
   const { publicUrl, imageHost } = names(set, values);
@@ -82,7 +82,7 @@ export function conflicts(set: Values): Problem[] {
 /** Files that are named but cannot be read, so that they are reported together with the rest. */
 export function unreadable(set: Values): Problem[] {
   const files = options.filter(
-    ({ schema, inFile }) => schema.format === "file" && inFile !== false,
+    ({ schema, inFile }) => schema["format"] === "file" && inFile !== false,
   );
   return files.flatMap(({ pointer }) => {
     const file = set.get(pointer);

@@ -1,7 +1,8 @@
 /** The rows about who the server is, whom it trusts, and who may write. */
-import type { Option, ValueSchema } from "./option.ts";
+import type { SchemaObject } from "ajv";
+import type { Option } from "./option.ts";
 
-const file: ValueSchema = { type: "string", minLength: 1, format: "file" };
+const file: SchemaObject = { type: "string", minLength: 1, format: "file" };
 
 export const identityOptions: readonly Option[] = [
   {

@@ -1,23 +1,11 @@
 /** One row of the table of options. */
-
-/** A JSON schema of the few keywords that options need. */
-export interface ValueSchema {
-  readonly type: "string" | "integer" | "boolean";
-  readonly default?: string | number | boolean;
-  readonly enum?: readonly string[];
-  readonly minimum?: number;
-  readonly maximum?: number;
-  /** 1: not empty. */
-  readonly minLength?: number;
-  /** Name of a check of formats.ts. */
-  readonly format?: string;
-}
+import type { SchemaObject } from "ajv";
 
 export interface Option {
   /** Place in the configuration file; flag and variable are made from it. */
   readonly pointer: `/${string}`;
-  /** Of the value; its default stands here. */
-  readonly schema: ValueSchema;
+  /** JSON schema of the value; `default` stands here, `format` names a check of formats.ts. */
+  readonly schema: SchemaObject;
   /** What help prints behind the flag; none for switches. */
   readonly value?: string;
   readonly summary: string;

@@ -84,5 +84,5 @@ export function catalogOptionOf({ pointer, catalog }: Option): string {
 }
 
 export function isSwitch({ schema }: Option): boolean {
-  return schema.type === "boolean";
+  return schema["type"] === "boolean";
 }

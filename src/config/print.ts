@@ -36,7 +36,7 @@ function remark(option: Option): string {
 }
 
 function defaultOf({ otherwise, schema }: Option): string {
-  const value = schema.default;
+  const value: unknown = schema["default"];
   if (otherwise) return otherwise;
   return value === undefined || value === false ? "" : String(value);
 }

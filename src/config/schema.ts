@@ -1,13 +1,22 @@
 /**
- * Validation of options against their table, and words for what is wrong.
+ * Validation of options: one JSON schema made from the table, and words for what it finds.
  *
- * Messages never repeat a value, so that a secret put in the wrong place stays out of logs. A schema
- * library would know the few keywords of the table, too, and cost each start as much as opening the storage.
+ * Messages never repeat a value, so that a secret put in the wrong place stays out of logs.
  */
-import { formats } from "./formats.ts";
+import { Ajv, type ErrorObject, type SchemaObject } from "ajv";
+import { l4lbLabel, l4lbName } from "../cluster/l4lb-name.ts";
+import { parseImageReference } from "../oci/reference.ts";
+import { parseAddress } from "./address.ts";
+import { parseUids } from "./cluster-config.ts";
 import { nearest } from "./nearest.ts";
-import type { ValueSchema } from "./option.ts";
 import { flagOf, type Option, options } from "./options.ts";
+import {
+  isBucket,
+  isBucketPath,
+  isDirectory,
+  isEndpoint,
+  parseStorageUrl,
+} from "./storage-place.ts";
 
 /** One thing that is wrong; `pointer` is the place in the configuration file's shape. */
 export interface Problem {
@@ -15,80 +24,137 @@ export interface Problem {
   readonly message: string;
 }
 
-/** What may stand below a name in the file: a value, or more names. */
-type Shape = ValueSchema | Names;
-type Names = Map<string, Shape>;
+interface Format {
+  readonly accepts: (text: string) => boolean;
+  readonly wanted: string;
+}
 
-const shape = shapeOf(options);
+const formats: Readonly<Record<string, Format>> = {
+  address: {
+    accepts: (text) => parseAddress(text) !== undefined,
+    wanted: "must be HOST:PORT, for example 127.0.0.1:8443, [::1]:8443 or 0.0.0.0:443",
+  },
+  storage: {
+    accepts: (text) => isDirectory(text) || parseStorageUrl(text) !== undefined,
+    wanted: "must be a directory of this machine or s3://BUCKET/PATH",
+  },
+  "s3-bucket": { accepts: isBucket, wanted: "must be the name of a bucket" },
+  "s3-path": {
+    accepts: isBucketPath,
+    wanted: "must be names of letters, digits and !_.=+,@- with / between them",
+  },
+  "s3-endpoint": {
+    accepts: isEndpoint,
+    wanted: "must be http:// or https:// with a host, without user, path and query",
+  },
+  uids: {
+    accepts: (text) => parseUids(text) !== undefined,
+    wanted: "must be uids of the cluster's users, with commas between them",
+  },
+  file: { accepts: (text) => !text.includes("\0"), wanted: "must be a file of this machine" },
+  "https-url": {
+    accepts: isPublicUrl,
+    wanted: "must be an https:// URL without user, query and fragment",
+  },
+  "image-host": {
+    accepts: isImageHost,
+    wanted: "must be HOST or HOST:PORT, as in front of an image's name",
+  },
+  "service-name": {
+    accepts: isServiceName,
+    wanted: "must be a Marathon app id: lower-case letters, digits, '-', '.' and '/'",
+  },
+};
+
+/** One of which nothing is left in DNS, or too much, could be reached by nobody. */
+function isServiceName(text: string): boolean {
+  const wellFormed = /^\/?[a-z0-9-]+(?:[./][a-z0-9-]+)*$/.test(text);
+  return wellFormed && l4lbLabel(text) !== "" && l4lbName(text).length <= 253;
+}
+
+function isPublicUrl(text: string): boolean {
+  if (!/^https:\/\/[^\s?#@\\]+$/.test(text) || !URL.canParse(text)) return false;
+  return new URL(text).hostname !== "";
+}
+
+function isImageHost(text: string): boolean {
+  try {
+    return parseImageReference(`${text}/name`).host === text;
+  } catch {
+    return false;
+  }
+}
+
+const validate = new Ajv({
+  allErrors: true,
+  // The table is ours: checking it against the schema of schemas would double the time of this step.
+  meta: false,
+  validateSchema: false,
+  formats: Object.fromEntries(
+    Object.entries(formats).map(([name, { accepts }]) => [name, accepts]),
+  ),
+}).compile(fileSchema(options));
 
 /** Everything that is wrong with `document`, which has the shape of the configuration file. */
 export function problemsOf(document: unknown): Problem[] {
-  return problemsAt("", shape, document);
+  if (validate(document)) return [];
+  return (validate.errors ?? []).map((error) => ({
+    pointer: error.instancePath,
+    message: describe(error),
+  }));
 }
 
-function shapeOf(rows: readonly Option[]): Names {
-  const root: Names = new Map();
+function fileSchema(rows: readonly Option[]): SchemaObject {
+  const root = objectSchema();
   for (const { pointer, schema } of rows) {
     const names = pointer.slice(1).split("/");
     const last = names.pop() ?? "";
-    names.reduce(namesBelow, root).set(last, schema);
+    let at = root;
+    for (const name of names) {
+      at.properties[name] ??= objectSchema();
+      at = at.properties[name] as ObjectSchema;
+    }
+    at.properties[last] = schema;
   }
   return root;
 }
 
-function namesBelow(names: Names, name: string): Names {
-  const known = names.get(name);
-  if (known instanceof Map) return known;
-  const fresh: Names = new Map();
-  names.set(name, fresh);
-  return fresh;
+interface ObjectSchema extends SchemaObject {
+  properties: Record<string, SchemaObject>;
 }
 
-function problemsAt(pointer: string, wanted: Shape, value: unknown): Problem[] {
-  if (!(wanted instanceof Map)) {
-    const message = wrongValue(wanted, value);
-    return message === undefined ? [] : [{ pointer, message }];
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return [{ pointer, message: "must be an object" }];
-  }
-  return Object.entries(value).flatMap(([name, inner]) => {
-    const below = wanted.get(name);
-    if (below === undefined) return [{ pointer, message: unknownName(pointer, name) }];
-    return problemsAt(`${pointer}/${name}`, below, inner);
-  });
+function objectSchema(): ObjectSchema {
+  return { type: "object", additionalProperties: false, properties: {} };
 }
 
-/** @returns what is wanted instead, undefined when nothing is wrong */
-function wrongValue(wanted: ValueSchema, value: unknown): string | undefined {
-  if (wanted.enum) return wanted.enum.some((one) => one === value) ? undefined : oneOf(wanted.enum);
-  switch (wanted.type) {
-    case "boolean":
-      return typeof value === "boolean" ? undefined : "must be true or false";
-    case "integer":
-      return typeof value === "number" && Number.isInteger(value)
-        ? outside(wanted, value)
-        : "must be a whole number";
-    case "string":
-      return typeof value === "string" ? malformed(wanted, value) : "must be a string";
+function describe(error: ErrorObject): string {
+  const { keyword, params, instancePath } = error;
+  switch (keyword) {
+    case "additionalProperties":
+      return unknownName(instancePath, String(params["additionalProperty"]));
+    case "format":
+      return formats[String(params["format"])]?.wanted ?? "is malformed";
+    case "enum":
+      return `must be one of ${(params["allowedValues"] as unknown[]).join(", ")}`;
+    case "type":
+      return typeWords.get(String(params["type"])) ?? "is of the wrong type";
+    case "minimum":
+      return `must be at least ${params["limit"]}`;
+    case "maximum":
+      return `must be at most ${params["limit"]}`;
+    case "minLength":
+      return "must not be empty";
+    default:
+      return error.message ?? "is not valid";
   }
 }
 
-function oneOf(values: readonly string[]): string {
-  return `must be one of ${values.join(", ")}`;
-}
-
-function outside({ minimum, maximum }: ValueSchema, value: number): string | undefined {
-  if (minimum !== undefined && value < minimum) return `must be at least ${minimum}`;
-  if (maximum !== undefined && value > maximum) return `must be at most ${maximum}`;
-  return undefined;
-}
-
-function malformed({ minLength = 0, format }: ValueSchema, text: string): string | undefined {
-  if (text.length < minLength) return "must not be empty";
-  const rule = format === undefined ? undefined : formats[format];
-  return rule && !rule.accepts(text) ? rule.wanted : undefined;
-}
+const typeWords = new Map([
+  ["boolean", "must be true or false"],
+  ["integer", "must be a whole number"],
+  ["string", "must be a string"],
+  ["object", "must be an object"],
+]);
 
 function unknownName(parent: string, name: string): string {
   const wanted = `${parent}/${name}`.slice(1);

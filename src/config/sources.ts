@@ -38,8 +38,8 @@ export function check(
 }
 
 function isPath({ schema }: Option, value: Value): boolean {
-  if (schema.format === "storage") return isDirectory(String(value));
-  return schema.format === "file";
+  if (schema["format"] === "storage") return isDirectory(String(value));
+  return schema["format"] === "file";
 }
 
 function valueAt(document: Record<string, unknown>, pointer: string): Value | undefined {
@@ -60,7 +60,7 @@ export function problem(message: string): Problem {
 
 /** What does not read as the option's type stays text, for validation to refuse. */
 export function fromText(option: Option, text: string): Value {
-  if (option.schema.type === "integer" && /^-?[0-9]{1,16}$/.test(text)) return Number(text);
+  if (option.schema["type"] === "integer" && /^-?[0-9]{1,16}$/.test(text)) return Number(text);
   if (isSwitch(option)) return switches.get(text.toLowerCase()) ?? text;
   return text;
 }
