@@ -1,5 +1,6 @@
 /** Several workers of one server: each answers what any of them has acknowledged, whatever hangs or dies. */
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { Agent, request } from "undici";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
@@ -112,4 +113,24 @@ describe("several workers", () => {
     assert.deepEqual(await seen(fresh), [digest]);
     await Promise.all([...agents, ...fresh].map((agent) => agent.destroy()));
   });
+
+  it("end with a parent that is refused the storage, before they have served", async () => {
+    // No other process names this address, so that its workers are found without it.
+    const listen = "127.0.0.7:0";
+    const flags = ["--workers", String(count), "--listen", listen];
+    await assert.rejects(ServerProcess.start({ directory, flags }), /is in use by another server/);
+    assert.deepEqual(processesNaming(listen), []);
+  });
 });
+
+/** Ids of processes with this argument. */
+function processesNaming(argument: string): string[] {
+  return readdirSync("/proc").filter((name) => {
+    if (!/^[0-9]+$/.test(name)) return false;
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0").includes(argument);
+    } catch {
+      return false; // it has ended
+    }
+  });
+}
