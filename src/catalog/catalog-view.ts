@@ -5,9 +5,11 @@
  * memory.
  */
 import type { PackageAsset } from "../packages/package-content.ts";
+import { inParallel } from "../registry/in-parallel.ts";
 import { layout } from "../registry/layout.ts";
 import type { Document } from "../storage/document.ts";
 import type { CachePolicy } from "../storage/document-cache.ts";
+import type { Revision } from "../storage/object-store.ts";
 import type { RecentDocuments } from "../storage/recent-documents.ts";
 import { ObjectDamaged, StoreUnavailable } from "../storage/store-error.ts";
 import { type CatalogEntry, type CatalogValue, emptyCatalog } from "./catalog-document.ts";
@@ -31,11 +33,17 @@ const policy: CachePolicy<CatalogValue> = {
   keeps: (document) => document !== undefined,
 };
 
+/** Of records at a time: each takes an open file, or a request to a bucket. */
+const reads = 64;
+
 export class CatalogView {
   readonly #documents: RecentDocuments;
   readonly #stored: StoredCatalog;
   readonly #records: PackageRecords;
   #view: View | undefined;
+  #projecting:
+    | { readonly revision: Revision | undefined; readonly done: Promise<View> }
+    | undefined;
 
   constructor(documents: RecentDocuments, stored: StoredCatalog, records: PackageRecords) {
     this.#documents = documents;
@@ -64,9 +72,24 @@ export class CatalogView {
     if (this.#view && this.#view.document?.revision === document?.revision) return this.#view;
     // Documents never go away: this is a lost disk, and not a registry without packages.
     if (this.#view?.document && !document) throw new StoreUnavailable("the catalogue vanished");
-    const view = await this.#project(document);
-    this.#view = view;
-    return view;
+    return this.#shared(document);
+  }
+
+  /** However many ask at once, one of them reads the records. */
+  #shared(document: Document<CatalogValue> | undefined): Promise<View> {
+    const running = this.#projecting;
+    if (running && running.revision === document?.revision) return running.done;
+    const done = this.#project(document).then((view) => {
+      this.#view = view;
+      return view;
+    });
+    const projecting = { revision: document?.revision, done };
+    this.#projecting = projecting;
+    const settled = () => {
+      if (this.#projecting === projecting) this.#projecting = undefined;
+    };
+    done.then(settled, settled);
+    return done;
   }
 
   async #read(): Promise<Document<CatalogValue> | undefined> {
@@ -82,7 +105,7 @@ export class CatalogView {
   async #project(document: Document<CatalogValue> | undefined): Promise<View> {
     const { entries } = document?.value ?? emptyCatalog;
     const shown = entries.filter(({ state }) => state !== "pending");
-    const all = await Promise.all(shown.map((entry) => this.#readEntry(entry)));
+    const all = await inParallel(shown, reads, (entry) => this.#readEntry(entry));
     const readable = all.filter((one) => "record" in one);
     return {
       document,

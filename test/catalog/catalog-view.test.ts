@@ -1,6 +1,7 @@
 /** A damaged record costs its own package and nothing else; a large catalogue is remembered, too. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import type { CatalogEntry } from "../../src/catalog/catalog-document.ts";
 import { CosmosIndex } from "../../src/catalog/cosmos-index.ts";
 import { PackageCatalog } from "../../src/catalog/package-catalog.ts";
@@ -8,7 +9,9 @@ import { digestOf } from "../../src/oci/digest.ts";
 import { layout } from "../../src/registry/layout.ts";
 import { openRegistry } from "../../src/registry/registry.ts";
 import { DocumentCache } from "../../src/storage/document-cache.ts";
+import { ForwardingStore } from "../../src/storage/forwarding-store.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
+import type { LoadedObject, Revision } from "../../src/storage/object-store.ts";
 import { fixedBody } from "../fixtures/body.ts";
 import { makeBundle } from "../fixtures/bundle.ts";
 
@@ -63,4 +66,39 @@ describe("catalogue in memory", () => {
     assert.equal(catalog.recall(), snapshot);
     assert.equal(await catalog.snapshot(), snapshot);
   });
+
+  it("reads each record once, and few at a time, however many ask for it at first", async () => {
+    const written = new MemoryStore();
+    const { documents } = openRegistry(written, options);
+    const entries = Array.from({ length: 300 }, (_, number) => ({
+      ...entry(number),
+      record: digestOf(String(number)),
+    }));
+    for (const { record } of entries) {
+      await documents.create(layout.package(record), { value: { assets: [] } });
+    }
+    await documents.create(layout.catalog, { value: { entries, lastRelease: {} } });
+    const store = new CountingStore(written);
+    const catalog = new PackageCatalog(openRegistry(store, options));
+    await Promise.all(Array.from({ length: 20 }, () => catalog.snapshot()));
+    assert.equal(store.loaded, entries.length);
+    assert.ok(store.most <= 64, `${store.most} at a time`);
+  });
 });
+
+/** Counts how package records are read. */
+class CountingStore extends ForwardingStore {
+  loaded = 0;
+  most = 0;
+  #now = 0;
+
+  override async load(key: string, known?: Revision): Promise<LoadedObject | undefined> {
+    if (!key.startsWith("package/")) return super.load(key, known);
+    this.loaded += 1;
+    this.#now += 1;
+    this.most = Math.max(this.most, this.#now);
+    await setImmediate();
+    this.#now -= 1;
+    return super.load(key, known);
+  }
+}
