@@ -6,6 +6,7 @@ import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { createStaged } from "../../src/storage/durable-file.ts";
 import { StagedData } from "../../src/storage/staged-data.ts";
+import { eventually } from "../fixtures/eventually.ts";
 import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
 import { pattern } from "./bytes.ts";
 
@@ -69,6 +70,18 @@ describe("data on its way into a directory", () => {
     await assert.rejects(staged.commit(), { code: "INSUFFICIENT_STORAGE" });
     await staged.abort();
     assert.throws(() => closeSync(descriptor), { code: "EBADF" });
+    await assert.rejects(readFile(target), { code: "ENOENT" });
+  });
+
+  it("takes nothing more when a sync on its way has failed", async () => {
+    // Takes every byte and refuses to sync.
+    const descriptor = openSync("/dev/null", "w");
+    const target = path.join(scratch, "unsynced");
+    const file = { path: path.join(scratch, "none"), descriptor };
+    const staged = new StagedData(file, { key: "data/x", target, ensure: async () => undefined });
+    await eventually(() => assert.rejects(staged.append(pattern(4 * MiB))));
+    await assert.rejects(staged.commit());
+    await staged.abort();
     await assert.rejects(readFile(target), { code: "ENOENT" });
   });
 });
