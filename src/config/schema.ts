@@ -1,9 +1,9 @@
 /**
- * Validation of options: one JSON schema made from the table, and words for what it finds.
+ * Validation of options: by the JSON schema of each row of the table, and words for what it finds.
  *
  * Messages never repeat a value, so that a secret put in the wrong place stays out of logs.
  */
-import { Ajv, type ErrorObject, type SchemaObject } from "ajv";
+import { Ajv, type ErrorObject } from "ajv";
 import { l4lbLabel, l4lbName } from "../cluster/l4lb-name.ts";
 import { parseImageReference } from "../oci/reference.ts";
 import { parseAddress } from "./address.ts";
@@ -85,7 +85,7 @@ function isImageHost(text: string): boolean {
   }
 }
 
-const validate = new Ajv({
+const ajv = new Ajv({
   allErrors: true,
   // The table is ours: checking it against the schema of schemas would double the time of this step.
   meta: false,
@@ -93,45 +93,49 @@ const validate = new Ajv({
   formats: Object.fromEntries(
     Object.entries(formats).map(([name, { accepts }]) => [name, accepts]),
   ),
-}).compile(fileSchema(options));
+});
 
-/** Everything that is wrong with `document`, which has the shape of the configuration file. */
+const optionAt: ReadonlyMap<string, Option> = new Map(
+  options.map((option) => [option.pointer, option]),
+);
+/** Where other places are below: `/tls` for `/tls/cert`. */
+const groups: ReadonlySet<string> = new Set(
+  options.flatMap(({ pointer }) =>
+    Array.from(pointer.matchAll(/(?!^)\//g), ({ index }) => pointer.slice(0, index)),
+  ),
+);
+
+/**
+ * Everything that is wrong with `document`, which has the shape of the configuration file.
+ *
+ * Only the schemas of what is set are compiled: those of all options take longer than the rest of a start.
+ */
 export function problemsOf(document: unknown): Problem[] {
-  if (validate(document)) return [];
-  return (validate.errors ?? []).map((error) => ({
-    pointer: error.instancePath,
-    message: describe(error),
-  }));
+  return problemsIn("", document);
 }
 
-function fileSchema(rows: readonly Option[]): SchemaObject {
-  const root = objectSchema();
-  for (const { pointer, schema } of rows) {
-    const names = pointer.slice(1).split("/");
-    const last = names.pop() ?? "";
-    let at = root;
-    for (const name of names) {
-      at.properties[name] ??= objectSchema();
-      at = at.properties[name] as ObjectSchema;
-    }
-    at.properties[last] = schema;
+function problemsIn(group: string, document: unknown): Problem[] {
+  if (typeof document !== "object" || document === null || Array.isArray(document)) {
+    return [{ pointer: group, message: "must be an object" }];
   }
-  return root;
+  return Object.entries(document).flatMap(([name, value]) => {
+    const pointer = `${group}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    const option = optionAt.get(pointer);
+    if (option) return problemsWith(option, value);
+    if (groups.has(pointer)) return problemsIn(pointer, value);
+    return [{ pointer: group, message: unknownName(group, name) }];
+  });
 }
 
-interface ObjectSchema extends SchemaObject {
-  properties: Record<string, SchemaObject>;
-}
-
-function objectSchema(): ObjectSchema {
-  return { type: "object", additionalProperties: false, properties: {} };
+/** The schema is kept compiled for as long as its row, which is for ever. */
+function problemsWith({ schema, pointer }: Option, value: unknown): Problem[] {
+  if (ajv.validate(schema, value)) return [];
+  return (ajv.errors ?? []).map((error) => ({ pointer, message: describe(error) }));
 }
 
 function describe(error: ErrorObject): string {
-  const { keyword, params, instancePath } = error;
+  const { keyword, params } = error;
   switch (keyword) {
-    case "additionalProperties":
-      return unknownName(instancePath, String(params["additionalProperty"]));
     case "format":
       return formats[String(params["format"])]?.wanted ?? "is malformed";
     case "enum":
@@ -153,7 +157,6 @@ const typeWords = new Map([
   ["boolean", "must be true or false"],
   ["integer", "must be a whole number"],
   ["string", "must be a string"],
-  ["object", "must be an object"],
 ]);
 
 function unknownName(parent: string, name: string): string {

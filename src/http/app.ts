@@ -4,7 +4,6 @@
  * The dispatcher of `/v2` is mounted here, too, so that it behaves alike through both entries; requests
  * usually reach it straight from the listener.
  */
-import type { RequestListener } from "node:http";
 import express, { type Express } from "express";
 import type { Logger } from "pino";
 import type { Catalog } from "../catalog/catalog.ts";
@@ -18,8 +17,9 @@ import { gcRoutes } from "./gc-routes.ts";
 import { type HealthCheck, healthRoutes } from "./health-routes.ts";
 import { isV2 } from "./listener.ts";
 import { packageRoutes } from "./package-routes.ts";
-import { answerRepo, repoRoutes } from "./repo-routes.ts";
+import { repoRoutes } from "./repo-routes.ts";
 import { NotFound } from "./request-error.ts";
+import { logFailures } from "./request-log.ts";
 import { type OpenBlob, resourceRoutes } from "./resource-routes.ts";
 import { type Scrubbing, scrubRoutes } from "./scrub-routes.ts";
 import type { Handler } from "./version-check.ts";
@@ -62,17 +62,6 @@ export function createApp(parts: AppParts): Express {
   app.use(() => {
     throw new NotFound();
   });
-  app.use(
-    cosmosErrors((error, { method, url = "" }) => {
-      log.error({ err: error, method, path: url.split("?", 1)[0] }, "request failed");
-    }),
-  );
+  app.use(cosmosErrors(logFailures(log)));
   return app;
-}
-
-/** In front of the application: the index of packages, when it is known and current, needs no express. */
-export function answerIndexFirst(app: RequestListener, index: CosmosIndex): RequestListener {
-  return (request, response) => {
-    if (!answerRepo(index, request, response)) app(request, response);
-  };
 }

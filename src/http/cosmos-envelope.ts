@@ -70,7 +70,15 @@ function errorData(error: object): object | null {
 
 /** Express' error handler for every route but `/v2`. */
 export function cosmosErrors(report: ReportError): ErrorRequestHandler {
-  return async (error, request, response, _next) => {
+  const answer = answerError(report);
+  return (error, request, response, _next) => answer(error, request, response);
+}
+
+/** Ends a request that failed, as far as there is somebody to tell. */
+export function answerError(
+  report: ReportError,
+): (error: unknown, request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  return async (error, request, response) => {
     if (hasLeft(request)) {
       response.destroy();
       return;

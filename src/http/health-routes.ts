@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Router } from "express";
 import type { CosmosIndex } from "../catalog/cosmos-index.ts";
 import { sendJson } from "./answer.ts";
-import { sendIndex, wantedVersion } from "./repo-routes.ts";
+import { sendIndex, wantedVersion } from "./index-answer.ts";
 import { MethodNotAllowed } from "./request-error.ts";
 
 export interface HealthStatus {

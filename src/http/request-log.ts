@@ -26,6 +26,13 @@ export function logRequests(
   };
 }
 
+/** Faults of this server; who has asked is not told more than that. */
+export function logFailures(log: Logger): (error: unknown, request: IncomingMessage) => void {
+  return (error, { method, url = "" }) => {
+    log.error({ err: error, method, path: url.split("?", 1)[0] }, "request failed");
+  };
+}
+
 function write(
   log: Logger,
   request: IncomingMessage,

@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import type { UserTokens } from "../cluster/user-tokens.ts";
 import type { ClusterConfig, Config } from "../config.ts";
 import { Challenges } from "../http/challenge.ts";
-import { createListener } from "../http/listener.ts";
+import { createListener, loadedOnce } from "../http/listener.ts";
 import { createTokenRoute } from "../http/token-routes.ts";
 import { UploadSlots } from "../http/upload-slots.ts";
 import { createV2Handler } from "../http/v2/handler.ts";
@@ -85,7 +85,7 @@ export async function createServices(
     room,
     log,
   });
-  const openApp = async (): Promise<RequestListener> => {
+  const openPackages = async (): Promise<RequestListener> => {
     const { createPackageApp } = await import("./package-app.ts");
     return createPackageApp(config, registry, {
       v2,
@@ -105,7 +105,8 @@ export async function createServices(
     });
   };
   const unloaded = (error: unknown): void => log.error({ err: error }, "routes not loaded");
-  return { listener: createListener(v2, openApp, unloaded), identity, end };
+  const listener = createListener(v2, loadedOnce(openPackages, unloaded));
+  return { listener, identity, end };
 }
 
 function exposeFigures(

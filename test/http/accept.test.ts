@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { parseAccept } from "../../src/http/accept.ts";
-import { wantedVersion } from "../../src/http/repo-routes.ts";
+import { wantedVersion } from "../../src/http/index-answer.ts";
 
 describe("Accept header", () => {
   const names = (header: string) => parseAccept(header).map(({ name }) => name);

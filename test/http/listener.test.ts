@@ -5,7 +5,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { request } from "undici";
-import { createListener } from "../../src/http/listener.ts";
+import { createListener, loadedOnce } from "../../src/http/listener.ts";
 
 describe("the listener", () => {
   let server: Server;
@@ -19,11 +19,13 @@ describe("the listener", () => {
   const listen = (open: () => Promise<RequestListener>): RequestListener =>
     createListener(
       async (_request, response) => void response.end("v2"),
-      async () => {
-        opened += 1;
-        return open();
-      },
-      (error) => failures.push(error),
+      loadedOnce(
+        async () => {
+          opened += 1;
+          return open();
+        },
+        (error) => failures.push(error),
+      ),
     );
 
   before(async () => {
@@ -63,14 +65,15 @@ describe("the listener", () => {
     assert.equal(opened, 1);
   });
 
-  it("closes the connection when it cannot be loaded, says why, and tries again", async () => {
+  it("answers 500 when it cannot be loaded, says why, and tries again", async () => {
     const broken = new Error("no such module");
     let whole = false;
     listener = listen(async () => {
       if (!whole) throw broken;
       return app;
     });
-    await assert.rejects(ask("/repo"));
+    const { statusCode } = await request(`${url}/repo`);
+    assert.equal(statusCode, 500);
     assert.deepEqual(failures, [broken]);
     whole = true;
     assert.equal(await ask("/repo"), "app");

@@ -9,8 +9,8 @@ import { gunzipSync } from "node:zlib";
 import express from "express";
 import { CosmosIndex } from "../../src/catalog/cosmos-index.ts";
 import { PackageCatalog } from "../../src/catalog/package-catalog.ts";
-import { answerIndexFirst } from "../../src/http/app.ts";
 import { cosmosErrors } from "../../src/http/cosmos-envelope.ts";
+import { answerIndexFirst } from "../../src/http/index-answer.ts";
 import { repoRoutes } from "../../src/http/repo-routes.ts";
 import { layout } from "../../src/registry/layout.ts";
 import { openRegistry } from "../../src/registry/registry.ts";
@@ -41,8 +41,8 @@ interface Answer {
 
 /** `/repo` in both ways, of one index. */
 class BothWays {
-  /** Requests that came to the routes. */
-  routed = 0;
+  /** Requests that came to the routes, or for which the index was not at hand. */
+  waited = 0;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   readonly #front: Server;
   readonly #routes: Server;
@@ -51,12 +51,17 @@ class BothWays {
     const app = express();
     app.disable("x-powered-by");
     app.use((_request, _response, next) => {
-      this.routed += 1;
+      this.waited += 1;
       next();
     });
     app.use(repoRoutes(index));
     app.use(cosmosErrors(() => {}));
-    this.#front = createServer(answerIndexFirst(app, index));
+    const file = index.file.bind(index);
+    index.file = (variant) => {
+      this.waited += 1;
+      return file(variant);
+    };
+    this.#front = createServer(answerIndexFirst(app, index, () => {}));
     this.#routes = createServer(app);
   }
 
@@ -83,11 +88,11 @@ class BothWays {
     return this.#send(this.#routes, path, headers, method);
   }
 
-  /** @returns whether the routes had no part in the answer */
+  /** @returns whether the answer was given in the turn of the request */
   async atOnce(path: string, headers: Headers = {}, method = "GET"): Promise<boolean> {
-    const { routed } = this;
+    const { waited } = this;
     await this.ask(path, headers, method);
-    return this.routed === routed;
+    return this.waited === waited;
   }
 
   async #send(server: Server, path: string, headers: Headers, method: string): Promise<Answer> {

@@ -11,9 +11,11 @@ import { promisify } from "node:util";
 import { pino } from "pino";
 import { CosmosIndex } from "../../../src/catalog/cosmos-index.ts";
 import { PackageCatalog } from "../../../src/catalog/package-catalog.ts";
-import { answerIndexFirst, createApp } from "../../../src/http/app.ts";
+import { createApp } from "../../../src/http/app.ts";
 import { Challenges } from "../../../src/http/challenge.ts";
+import { answerIndexFirst } from "../../../src/http/index-answer.ts";
 import { createListener } from "../../../src/http/listener.ts";
+import { logFailures } from "../../../src/http/request-log.ts";
 import { createTokenRoute } from "../../../src/http/token-routes.ts";
 import { type UploadLimits, UploadSlots } from "../../../src/http/upload-slots.ts";
 import { createV2Handler } from "../../../src/http/v2/handler.ts";
@@ -124,6 +126,6 @@ function listenerOf(
     healthChecks: [],
     log,
   });
-  const loaded = async (): Promise<RequestListener> => answerIndexFirst(app, index);
-  return entry === "express" ? app : createListener(v2, loaded, (error) => log.error(error));
+  const others = answerIndexFirst(app, index, logFailures(log));
+  return entry === "express" ? app : createListener(v2, others);
 }
