@@ -30,8 +30,11 @@ export async function bucketOptions(
     ...(file !== undefined && {
       credentials: await openCredentialsFile({ file, profile, onError }),
     }),
-    connect: (connections) =>
-      openAgent({ scheme, environment: outgoing.environment, tls, connections }),
+    connect: (connections, received) => {
+      const onread = scheme === "http" && received?.onread;
+      const connect = { ...tls, ...(onread && { onread }) };
+      return openAgent({ scheme, environment: outgoing.environment, tls: connect, connections });
+    },
     observe: observeS3,
   };
 }

@@ -64,6 +64,7 @@ export async function readWhole(ask: () => Promise<WholeAnswer>): Promise<Loaded
 }
 
 interface Opened {
+  /** A chunk is valid only until the next one is asked for. */
   readonly body: Readable;
   /** Bytes in the answer, as it announces them. */
   readonly size: number;
@@ -73,6 +74,7 @@ class Source {
   readonly key: string;
   readonly signal: AbortSignal | undefined;
   readonly #connection: S3Connection;
+  #isAnnounced = false;
 
   constructor(connection: S3Connection, key: string, signal: AbortSignal | undefined) {
     this.#connection = connection;
@@ -92,10 +94,16 @@ class Source {
         signal: this.signal,
         way: "streaming",
       });
+      this.#isAnnounced = ContentLength !== undefined;
       return { body: Body as Readable, size: ContentLength ?? 0 };
     } catch (error) {
       throw error instanceof S3RequestFailed ? this.#explained(error) : error;
     }
+  }
+
+  /** Of a chunk that is used up. Without a length, parts of one read can come as several chunks. */
+  giveBack(chunk: Buffer): void {
+    if (this.#isAnnounced) this.#connection.received.giveBack(chunk);
   }
 
   #explained(failure: S3RequestFailed): Error {
@@ -163,6 +171,7 @@ class ObjectStream implements AsyncIterable<Buffer> {
       for await (const chunk of this.#body as AsyncIterable<Buffer>) {
         count(chunk.byteLength);
         yield chunk;
+        this.#source.giveBack(chunk);
         signal?.throwIfAborted();
       }
       return undefined;

@@ -13,6 +13,7 @@ import {
   type ServiceOutputTypes,
 } from "@aws-sdk/client-s3";
 import { asFailure, HttpHandler } from "./http-handler.ts";
+import { ReceiveBuffers } from "./receive-buffers.ts";
 import { S3RequestFailed } from "./s3-error.ts";
 import type { S3Options } from "./s3-options.ts";
 
@@ -43,6 +44,8 @@ export class S3Connection {
   readonly bucket: string;
   /** Empty, or ends with `/`. */
   readonly prefix: string;
+  /** Of answers to what is sent as `streaming`. */
+  readonly received = new ReceiveBuffers();
   readonly #once: S3Client;
   readonly #repeating: S3Client;
   readonly #streaming: S3Client;
@@ -53,7 +56,7 @@ export class S3Connection {
     this.bucket = options.bucket;
     this.prefix = options.path === "" ? "" : `${options.path}/`;
     const requests = new HttpHandler(options.connect(requestConnections));
-    const streams = new HttpHandler(options.connect(streamConnections));
+    const streams = new HttpHandler(options.connect(streamConnections, this.received));
     this.#handlers = [requests, streams];
     this.#observe = options.observe ?? nothing;
     const common = {

@@ -1,6 +1,7 @@
 /** Which bucket, where, and as whom: what an operator says about an S3 store. */
 import type { Dispatcher } from "undici";
 import type { CredentialsSource } from "./credentials.ts";
+import type { ReceiveBuffers } from "./receive-buffers.ts";
 
 export interface S3Options {
   readonly bucket: string;
@@ -13,8 +14,12 @@ export interface S3Options {
   readonly forcePathStyle: boolean;
   /** Undefined lets the AWS client look: variables, web identity, container, instance metadata. */
   readonly credentials?: CredentialsSource;
-  /** Opens connections, with their proxy and trust, at most so many at a time. */
-  readonly connect: (connections: number) => Dispatcher;
+  /**
+   * Opens connections, with their proxy and trust, at most so many at a time.
+   *
+   * @param received where what comes over them is to lie, if they are not encrypted
+   */
+  readonly connect: (connections: number, received?: ReceiveBuffers) => Dispatcher;
   /** Told of every operation that has ended. */
   readonly observe?: (operation: S3Operation) => void;
 }
