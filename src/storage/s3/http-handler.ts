@@ -5,8 +5,8 @@
  * included; its body may not fall silent. Whatever breaks comes out as one error class, which the
  * client takes for a reason to try again.
  */
-import type { Readable } from "node:stream";
-import { type Dispatcher, request } from "undici";
+import { PassThrough, type Readable } from "node:stream";
+import { type Dispatcher, stream } from "undici";
 
 /** No answer: refused, reset, too late. `code` is the platform's, for example `ECONNREFUSED`. */
 export class NetworkFailure extends Error {
@@ -35,6 +35,12 @@ interface HandlerOptions {
   readonly abortSignal?: object;
   /** Milliseconds until an answer must have begun. */
   readonly requestTimeout?: number;
+}
+
+interface Answer {
+  readonly statusCode: number;
+  readonly headers: Dispatcher.StreamFactoryData["headers"];
+  readonly body: Readable;
 }
 
 interface ClientResponse {
@@ -93,10 +99,11 @@ export class HttpHandler {
     this.#dispatcher.destroy().catch(() => undefined); // whoever waits has been told already
   }
 
-  #send(asked: ClientRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData<unknown>> {
+  /** Settles when the answer has begun; whoever reads its body is told what breaks later. */
+  #send(asked: ClientRequest, signal: AbortSignal): Promise<Answer> {
     const { protocol, hostname, port, path, query = {}, method, headers, body } = asked;
     const origin = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
-    return request(`${origin}${path}${queryString(query)}`, {
+    const options = {
       dispatcher: this.#dispatcher,
       method: method as Dispatcher.HttpMethod,
       headers,
@@ -104,7 +111,15 @@ export class HttpHandler {
       headersTimeout: 0,
       bodyTimeout: silenceMs,
       signal,
-    } as Parameters<typeof request>[1]);
+    } as Parameters<typeof stream<null>>[1];
+    return new Promise((resolve, reject) => {
+      const onAnswer: Dispatcher.StreamFactory = (begun) => {
+        const read = new Body();
+        resolve({ statusCode: begun.statusCode, headers: begun.headers, body: read });
+        return read;
+      };
+      stream(`${origin}${path}${queryString(query)}`, options, onAnswer).catch(reject);
+    });
   }
 
   /** Part of the client's interface; nothing can be changed. */
@@ -112,6 +127,18 @@ export class HttpHandler {
 
   httpHandlerConfigs(): Record<string, never> {
     return {};
+  }
+}
+
+/** Of objects, which are the chunks: a stream of bytes would make a new one of two that are there. */
+class Body extends PassThrough {
+  constructor() {
+    super({ objectMode: true, highWaterMark: 1 });
+  }
+
+  /** Whenever it may go on the parser begins with nothing, for which nobody has to wait. */
+  override write(chunk: Uint8Array): boolean {
+    return chunk.byteLength === 0 || super.write(chunk);
   }
 }
 
