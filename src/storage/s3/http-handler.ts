@@ -82,10 +82,7 @@ export class HttpHandler {
     };
     this.#open += 1;
     try {
-      const { statusCode, headers, body } = await this.#send(asked, stop.signal);
-      body.once("close", done);
-      // Whoever reads it is told; when nobody does, that it broke off is no news.
-      body.on("error", () => undefined);
+      const { statusCode, headers, body } = await this.#send(asked, stop.signal, done);
       return { response: { statusCode, headers: plain(headers), body } };
     } catch (error) {
       done();
@@ -99,8 +96,12 @@ export class HttpHandler {
     this.#dispatcher.destroy().catch(() => undefined); // whoever waits has been told already
   }
 
-  /** Settles when the answer has begun; whoever reads its body is told what breaks later. */
-  #send(asked: ClientRequest, signal: AbortSignal): Promise<Answer> {
+  /**
+   * Settles when the answer has begun; whoever reads its body is told what breaks later.
+   *
+   * @param onClosed told when the body has ended or broken, which it may have before this settles
+   */
+  #send(asked: ClientRequest, signal: AbortSignal, onClosed: () => void): Promise<Answer> {
     const { protocol, hostname, port, path, query = {}, method, headers, body } = asked;
     const origin = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
     const options = {
@@ -115,6 +116,9 @@ export class HttpHandler {
     return new Promise((resolve, reject) => {
       const onAnswer: Dispatcher.StreamFactory = (begun) => {
         const read = new Body();
+        read.once("close", onClosed);
+        // When nobody reads it, that it broke off is no news.
+        read.on("error", () => undefined);
         resolve({ statusCode: begun.statusCode, headers: begun.headers, body: read });
         return read;
       };
