@@ -229,7 +229,7 @@ describe("configuration", () => {
   });
 
   it("takes a bucket as options or as one URL, beside a directory of this machine", () => {
-    const own = { profile: "default", cacheBytes: 0, unsafeSingleWriter: false };
+    const own = { profile: "default", cacheBytes: 2 ** 31, unsafeSingleWriter: false };
     const usual = { region: "us-east-1", ...own };
     const bucket = { bucket: "images", path: "a/b", ...usual };
     const endpoint = "http://127.0.0.1:9000";

@@ -66,10 +66,10 @@ export const storageOptions: readonly Option[] = [
   },
   {
     pointer: "/s3/cache-bytes",
-    schema: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 },
+    schema: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 2 ** 31 },
     value: "BYTES",
     summary:
-      "of layers and files from the bucket, kept below --storage; 0 keeps them only while they are read",
+      "of layers and files from the bucket, kept below --storage while its disk has room; 0 keeps them only while they are read",
   },
   {
     pointer: "/s3/coordination",

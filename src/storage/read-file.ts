@@ -60,52 +60,84 @@ class FileStream implements AsyncIterable<Buffer> {
   }
 
   async *#chunks(): AsyncGenerator<Buffer, void, undefined> {
-    const { start, end } = this.#range;
-    let buffers = takeBuffers(end - start + 1);
-    let ahead = this.#readAhead(buffers.pair[0], start);
     try {
-      let position = start;
-      for (let turn = 1; ; turn = 1 - turn) {
-        const chunk = await ahead;
-        if (chunk === undefined) return;
-        this.#signal?.throwIfAborted();
-        position += chunk.byteLength;
-        ahead = this.#readAhead(turn === 0 ? buffers.pair[0] : buffers.pair[1], position);
-        const given = performance.now();
-        yield chunk;
-        const others = otherBuffers(buffers, performance.now() - given, end - position + 1);
-        if (others === undefined) continue;
-        await ahead.catch(() => undefined); // what it reads is read again
-        buffers.release();
-        buffers = others;
-        ahead = this.#readAhead(buffers.pair[0], position);
-        turn = 0;
-      }
+      yield* readChunks(this.#handle, this.#key, this.#range, this.#signal);
     } finally {
-      await ahead.catch(() => undefined); // a read in flight still writes into its buffer
-      buffers.release();
       await this.#handle.close();
     }
   }
+}
 
-  /** May fail while the consumer is busy; the failure waits until the next chunk is asked for. */
-  #readAhead(buffer: Buffer, position: number): Promise<Buffer | undefined> {
-    const chunk = this.#fill(buffer, position);
-    chunk.catch(() => undefined);
-    return chunk;
+/**
+ * The bytes of an open file, which stays open. A chunk is valid only until the next one is asked for.
+ *
+ * @param key names the object in errors
+ * @throws {ObjectDamaged} where the file ends before the range does
+ */
+export async function* readChunks(
+  handle: FileHandle,
+  key: string,
+  { start, end }: ByteRange,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer, void, undefined> {
+  const source = { handle, key, end };
+  let buffers = takeBuffers(end - start + 1);
+  let ahead = readAhead(source, buffers.pair[0], start);
+  try {
+    let position = start;
+    for (let turn = 1; ; turn = 1 - turn) {
+      const chunk = await ahead;
+      if (chunk === undefined) return;
+      signal?.throwIfAborted();
+      position += chunk.byteLength;
+      ahead = readAhead(source, turn === 0 ? buffers.pair[0] : buffers.pair[1], position);
+      const given = performance.now();
+      yield chunk;
+      const others = otherBuffers(buffers, performance.now() - given, end - position + 1);
+      if (others === undefined) continue;
+      await ahead.catch(() => undefined); // what it reads is read again
+      buffers.release();
+      buffers = others;
+      ahead = readAhead(source, buffers.pair[0], position);
+      turn = 0;
+    }
+  } finally {
+    await ahead.catch(() => undefined); // a read in flight still writes into its buffer
+    buffers.release();
   }
+}
 
-  /** @returns undefined at the end of the range */
-  async #fill(buffer: Buffer, position: number): Promise<Buffer | undefined> {
-    const { end } = this.#range;
-    if (position > end) return undefined;
-    const wanted = Math.min(buffer.byteLength, end - position + 1);
-    const { bytesRead } = await explained(`read ${this.#key}`, () =>
-      this.#handle.read(buffer, 0, wanted, position),
-    );
-    if (bytesRead > 0) return buffer.subarray(0, bytesRead);
-    throw new ObjectDamaged(this.#key, `it ends at byte ${position} of ${end + 1}`);
-  }
+interface ReadSource {
+  readonly handle: FileHandle;
+  readonly key: string;
+  /** The last byte that is wanted. */
+  readonly end: number;
+}
+
+/** May fail while the consumer is busy; the failure waits until the next chunk is asked for. */
+function readAhead(
+  source: ReadSource,
+  buffer: Buffer,
+  position: number,
+): Promise<Buffer | undefined> {
+  const chunk = fill(source, buffer, position);
+  chunk.catch(() => undefined);
+  return chunk;
+}
+
+/** @returns undefined at the end of the range */
+async function fill(
+  { handle, key, end }: ReadSource,
+  buffer: Buffer,
+  position: number,
+): Promise<Buffer | undefined> {
+  if (position > end) return undefined;
+  const wanted = Math.min(buffer.byteLength, end - position + 1);
+  const { bytesRead } = await explained(`read ${key}`, () =>
+    handle.read(buffer, 0, wanted, position),
+  );
+  if (bytesRead > 0) return buffer.subarray(0, bytesRead);
+  throw new ObjectDamaged(key, `it ends at byte ${position} of ${end + 1}`);
 }
 
 /** Those that the consumer's pace deserves, when he has others. */

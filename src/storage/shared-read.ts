@@ -9,6 +9,7 @@ import { type FileHandle, open, unlink } from "node:fs/promises";
 import path from "node:path";
 import { GatheringWriter } from "./gathering-writer.ts";
 import type { ByteRange } from "./object-store.ts";
+import { readChunks } from "./read-file.ts";
 import { ObjectDamaged } from "./store-error.ts";
 
 const bufferBytes = 256 * 1024;
@@ -103,19 +104,18 @@ export class SharedRead {
     signal: AbortSignal | undefined,
     leave: () => void,
   ): AsyncGenerator<Buffer, void, undefined> {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(bufferBytes, end - start + 1));
+    let buffer: Buffer | undefined;
     try {
       for (let position = start; position <= end; ) {
-        if (await this.#isBehind(position, signal)) {
-          const chunk = await this.#stored(buffer, position, end);
-          position += chunk.byteLength;
-          yield chunk;
-        } else if (this.#state === "whole") {
-          const why = `it ends at byte ${this.#fetched} of ${end + 1}`;
-          throw new ObjectDamaged(this.#source.key, why);
-        } else {
-          return yield* await this.#source.direct({ start: position, end }, signal);
+        const isBehind = await this.#isBehind(position, signal);
+        if (this.#state === "whole" && this.#file) {
+          return yield* readChunks(this.#file, this.#source.key, { start: position, end }, signal);
         }
+        if (!isBehind) return yield* await this.#source.direct({ start: position, end }, signal);
+        buffer ??= Buffer.allocUnsafeSlow(Math.min(bufferBytes, end - start + 1));
+        const chunk = await this.#stored(buffer, position, end);
+        position += chunk.byteLength;
+        yield chunk;
       }
     } finally {
       leave();

@@ -7,6 +7,7 @@
  */
 import { ForwardingStore } from "./forwarding-store.ts";
 import type { ByteRange, ObjectStore, ReadOptions } from "./object-store.ts";
+import type { Room } from "./room.ts";
 import { SharedRead } from "./shared-read.ts";
 
 /** A reader further ahead than this does not wait for what is in between. */
@@ -21,6 +22,8 @@ export interface SharedReadsOptions {
   readonly directory: string;
   /** Bytes that are kept; 0 keeps data only while somebody reads it. */
   readonly maxBytes: number;
+  /** Of the directory's disk: where nothing fits any more nothing is kept. */
+  readonly room?: Room;
 }
 
 export class SharedReads extends ForwardingStore {
@@ -97,11 +100,12 @@ export class SharedReads extends ForwardingStore {
   }
 
   #shrink(): void {
+    const mostBytes = this.#options.room?.refusal() ? 0 : this.#options.maxBytes;
     const whole = [...this.#reads].filter(([, { state }]) => state === "whole");
     let bytes = whole.reduce((sum, [, { fetched }]) => sum + fetched, 0);
     let count = whole.length;
     for (const [key, read] of whole) {
-      if (bytes <= this.#options.maxBytes && count <= mostKept) return;
+      if (bytes <= mostBytes && count <= mostKept) return;
       if (read.readers > 0) continue;
       bytes -= read.fetched;
       count -= 1;

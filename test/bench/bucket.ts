@@ -12,16 +12,24 @@ import { FaultProxy, type ProxiedRequest } from "../fixtures/fault-proxy.ts";
 import { S3Bucket } from "../fixtures/s3-bucket.ts";
 import { ServerProcess } from "../fixtures/server-process.ts";
 import { commitLatency } from "./commit-latency.ts";
-import { type Contender, memoryFigures, startContenders } from "./contenders.ts";
+import {
+  type Contender,
+  type ContenderOptions,
+  type Contenders,
+  memoryFigures,
+  startContenders,
+  startOurs,
+} from "./contenders.ts";
 import { curlGet, curlPush, curlText, PushedFile } from "./curl.ts";
 import type { Effort, Part, Row } from "./part.ts";
-import { pushImage, seed } from "./seed.ts";
-import { inTurns } from "./turns.ts";
+import { pushImage, type Seeded, seed } from "./seed.ts";
+import { inTurns, type Workload } from "./turns.ts";
 import { largeGet, largePush, manifestGet } from "./workloads.ts";
 
 const mebibyte = 1024 * 1024;
 /** Of this server, in a bucket. */
 const partBytes = 8 * mebibyte;
+const times = { target: 1.2, floor: 0.15 };
 
 export const onBucket: Part = {
   name: "bucket",
@@ -45,15 +53,13 @@ async function* beside(scratch: string, bucket: S3Bucket, effort: Effort): Async
   try {
     const file = await PushedFile.create(scratch, "pushed", 256);
     const seeded = await seed(contenders, file);
-    const times = { target: 1.2, floor: 0.15 };
-    const few = effort.short ? 1 : 2;
     const workloads = [
       manifestGet(seeded, effort, { times: { floor: 2 } }),
       largePush([file], "put", { times }),
-      largeGet(seeded, { clients: 1, each: few }, { times }),
-      largeGet(seeded, { clients: 8, each: 1 }, { times }),
+      ...largeGets(seeded, effort, " of kept data"),
     ];
     for (const workload of workloads) yield await inTurns(contenders, workload, effort);
+    yield* withoutKept(scratch, contenders, seeded, { ...effort, bucket });
     const { ours, theirs } = contenders;
     yield* commitLatency([ours, theirs], {
       mebibytes: effort.short ? [1, 64] : [1, 16, 64, 256],
@@ -68,6 +74,32 @@ async function* beside(scratch: string, bucket: S3Bucket, effort: Effort): Async
   } finally {
     await contenders.stop();
   }
+}
+
+/** Another instance on the same bucket, which fetches all that is pulled from it each time. */
+async function* withoutKept(
+  scratch: string,
+  { theirs }: Pick<Contenders, "theirs">,
+  seeded: Seeded,
+  effort: Effort & ContenderOptions,
+): AsyncGenerator<Row> {
+  const directory = path.join(scratch, "keeps-nothing");
+  await mkdir(directory);
+  const ours = await startOurs(directory, { ...effort, flags: ["--s3-cache-bytes=0"] });
+  try {
+    for (const workload of largeGets(seeded, effort, " from the bucket")) {
+      yield await inTurns({ ours, theirs }, workload, effort);
+    }
+  } finally {
+    await ours.stop();
+  }
+}
+
+function largeGets(seeded: Seeded, { short }: Effort, what: string): readonly Workload[] {
+  return [
+    largeGet(seeded, { clients: 1, each: short ? 1 : 2, what }, { times }),
+    largeGet(seeded, { clients: 8, each: 1, what }, { times }),
+  ];
 }
 
 /** Counted by what stands between this server and the store, repetitions and all. */

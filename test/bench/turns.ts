@@ -40,7 +40,7 @@ interface Figure extends Readonly<Record<string, number>> {
 
 /** @returns the row of one workload */
 export async function inTurns(
-  { ours, theirs }: Contenders,
+  { ours, theirs }: Pick<Contenders, "ours" | "theirs">,
   workload: Workload,
   { rounds }: Pick<Effort, "rounds">,
 ): Promise<Row> {

@@ -43,16 +43,17 @@ export function smallGet(
   };
 }
 
-/** @param each pulls of each client, one after the other */
+/** @param each pulls of each client, one after the other @param what of the blob, for the row's name */
 export function largeGet(
   { large, largeSize: size }: Seeded,
-  { clients, each }: { clients: number; each: number },
+  { clients, each, what = "" }: { clients: number; each: number; what?: string },
   wanted: Wanted,
 ): Workload {
   return {
-    name: `${mebibytes(size)} MiB blob GET, ${counted(clients)}`,
+    name: `${mebibytes(size)} MiB blob GET${what}, ${counted(clients)}`,
     unit: "MiB",
     cost: perGibibyte,
+    warmUp: (to) => curlGet(to, large, { clients: 8, each: 1, size }),
     load: (to) => curlGet(to, large, { clients, each, size }),
     ...wanted,
   };

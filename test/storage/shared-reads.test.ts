@@ -7,7 +7,12 @@ import { ForwardingStore } from "../../src/storage/forwarding-store.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import type { ReadOptions } from "../../src/storage/object-store.ts";
 import { SharedReads } from "../../src/storage/shared-reads.ts";
-import { ObjectDamaged, ObjectNotFound, StoreUnavailable } from "../../src/storage/store-error.ts";
+import {
+  ObjectDamaged,
+  ObjectNotFound,
+  StoreFull,
+  StoreUnavailable,
+} from "../../src/storage/store-error.ts";
 import { makeScratch, removeScratch } from "../fixtures/scratch.ts";
 import { collect, pattern } from "./bytes.ts";
 import { describeObjectStore } from "./object-store-contract.ts";
@@ -117,6 +122,17 @@ describe("shared reads", () => {
     assert.deepEqual(distant.asked, ["data/x", "data/y", "data/z"]);
     await whole("data/y");
     assert.equal(distant.asked.length, 4);
+  });
+
+  it("keep nothing while its disk is full", async () => {
+    let refusal: StoreFull | undefined = new StoreFull(undefined, "full");
+    const room = { refusal: () => refusal, require: async () => undefined };
+    store = new SharedReads(distant, { directory, maxBytes: 2 * size, room });
+    for (let read = 0; read < 2; read += 1) await whole();
+    assert.equal(distant.asked.length, 2);
+    refusal = undefined;
+    for (let read = 0; read < 2; read += 1) await whole();
+    assert.equal(distant.asked.length, 3);
   });
 
   it("leave no file behind, whatever becomes of the process", async () => {
