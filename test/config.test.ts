@@ -316,6 +316,18 @@ describe("configuration", () => {
     assert.deepEqual(problems(["--config", nested]), [`${nested}: names another file`]);
   });
 
+  it("wants groups as objects, and no option under the name of its path", async () => {
+    const slash = await file("slash.json", { "s3/bucket": "images", "s3~1bucket": "images" });
+    assert.deepEqual(problems(["--config", slash]), [
+      `${slash}: unknown option "s3/bucket"; did you mean /s3/bucket?`,
+      `${slash}: unknown option "s3~1bucket"; did you mean /s3/bucket?`,
+    ]);
+    for (const group of ["images", ["images"], null, 1]) {
+      const config = await file("group.json", { s3: group });
+      assert.deepEqual(problems(["--config", config]), [`${config} /s3: must be an object`]);
+    }
+  });
+
   it("is not fooled by names of JavaScript's own", async () => {
     const config = await file("proto.json", '{"__proto__": {"workers": 9}, "constructor": 1}');
     assert.equal(problems(["--config", config]).length, 2);

@@ -8,7 +8,7 @@ import { PackageCatalog } from "../catalog/package-catalog.ts";
 import { type Config, productVersion } from "../config.ts";
 import type { AppParts } from "../http/app.ts";
 import { answerIndexFirst } from "../http/index-answer.ts";
-import { loadedOnce } from "../http/listener.ts";
+import { loadedOnce } from "../http/loaded-once.ts";
 import { logFailures } from "../http/request-log.ts";
 import type { Registry } from "../registry/registry.ts";
 
@@ -33,6 +33,6 @@ export function createPackageApp(
       version: productVersion(),
     });
   };
-  const app = loadedOnce(openApp, (error) => parts.log.error({ err: error }, "routes not loaded"));
-  return answerIndexFirst(app, index, logFailures(parts.log));
+  const report = logFailures(parts.log);
+  return answerIndexFirst(loadedOnce(openApp, report), index, report);
 }

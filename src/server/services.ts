@@ -5,7 +5,9 @@ import type { Logger } from "pino";
 import type { UserTokens } from "../cluster/user-tokens.ts";
 import type { ClusterConfig, Config } from "../config.ts";
 import { Challenges } from "../http/challenge.ts";
-import { createListener, loadedOnce } from "../http/listener.ts";
+import { createListener } from "../http/listener.ts";
+import { loadedOnce } from "../http/loaded-once.ts";
+import { logFailures } from "../http/request-log.ts";
 import { createTokenRoute } from "../http/token-routes.ts";
 import { UploadSlots } from "../http/upload-slots.ts";
 import { createV2Handler } from "../http/v2/handler.ts";
@@ -104,8 +106,7 @@ export async function createServices(
       log,
     });
   };
-  const unloaded = (error: unknown): void => log.error({ err: error }, "routes not loaded");
-  const listener = createListener(v2, loadedOnce(openPackages, unloaded));
+  const listener = createListener(v2, loadedOnce(openPackages, logFailures(log)));
   return { listener, identity, end };
 }
 

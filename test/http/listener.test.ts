@@ -5,7 +5,8 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { request } from "undici";
-import { createListener, loadedOnce } from "../../src/http/listener.ts";
+import { createListener } from "../../src/http/listener.ts";
+import { loadedOnce } from "../../src/http/loaded-once.ts";
 
 describe("the listener", () => {
   let server: Server;
