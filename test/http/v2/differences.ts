@@ -3,7 +3,7 @@
  *
  * What cannot be equal is made so first: names of sessions, dates, absolute and relative Locations.
  */
-import { type Answer, Conversation, type Script } from "./script.ts";
+import { type Answer, Conversation, type Script, type Step } from "./script.ts";
 
 export interface Difference {
   readonly script: string;
@@ -27,7 +27,7 @@ export async function differences(
   const found: Difference[] = [];
   for (const [position, step] of script.steps.entries()) {
     const ourFacts = factsOf(await ours.ask(step));
-    const theirFacts = factsOf(await theirs.ask(step));
+    const theirFacts = factsOf(await askAgainAfterReset(theirs, step));
     for (const what of compared(ourFacts, theirFacts)) {
       const [our = "(none)", their = "(none)"] = [ourFacts.get(what), theirFacts.get(what)];
       if (our === their) continue;
@@ -43,6 +43,19 @@ export async function differences(
     }
   }
   return found;
+}
+
+/**
+ * Debian's docker-registry refuses a large body without reading the rest, and once in some thousand
+ * times its reset overtakes the answer. Ours has to read on, so it is asked only once.
+ */
+async function askAgainAfterReset(registry: Conversation, step: Step): Promise<Answer> {
+  try {
+    return await registry.ask(step);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ECONNRESET") throw error;
+    return registry.ask(step);
+  }
 }
 
 /** Answers of another status have nothing else in common. */
