@@ -16,11 +16,6 @@ const infancyMs = 2000;
 
 /** The young objects of requests need little room; what V8 would take for them it never gives back. */
 const youngFlag = "--max-semi-space-size=4";
-/**
- * MiB that are in use before V8 looks through all of the heap. It counts bytes that sockets have read
- * beside its objects, and would do so for every 17 MiB that pass from a bucket to a client.
- */
-const fullCollectionFlag = "--initial-old-space-size=96";
 /** Threads that share arenas of malloc leave less of them unused. */
 const workerEnvironment = { MALLOC_ARENA_MAX: "2" };
 
@@ -56,7 +51,7 @@ export class Workers {
   constructor(count: number, log: Logger, onFailure: () => void) {
     this.#log = log;
     this.#onFailure = onFailure;
-    cluster.setupPrimary({ execArgv: [...process.execArgv, youngFlag, fullCollectionFlag] });
+    cluster.setupPrimary({ execArgv: [...process.execArgv, youngFlag] });
     this.#forked = Array.from({ length: count }, fork);
   }
 
